@@ -1,0 +1,53 @@
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "kernels/arithmetic.h"
+#include "kernels/kernel.h"
+
+namespace fourfold::kernels {
+
+// dst[i] = function(src[i]) over float32 elements, or over 8-bit elements through a table of 256
+// results. src and dst may be the same buffer.
+//
+//   inputs   src        outputs  dst
+struct EltwiseSpec {
+  enum class Function : uint8_t {
+    kActivation,  // `activation`
+    kAbs,
+    kCeil,
+    kErf,
+    kExp,
+    kFloor,
+    kGelu,         // x/2 (1 + erf(x / sqrt 2))
+    kHardSigmoid,  // min(max(alpha x + beta, 0), 1) with the activation's alpha and beta
+    kLog,
+    kMish,
+    kNeg,
+    kReciprocal,
+    kRound,  // half to even
+    kSign,
+    kSoftplus,
+    kSoftsign,
+    kSqrt,
+    kTable,  // dst[i] = table[src[i]], 8-bit source (bits as uint8) and destination
+  };
+  Function function = Function::kActivation;
+  int64_t count = 0;
+  Activation activation;
+  std::array<uint8_t, 256> table{};
+};
+
+// The reference of every function but kTable.
+float Evaluate(const EltwiseSpec& spec, float x);
+
+// The table of a function between two quantizations: entry q is
+// saturate(round(function(src.scale * (q - src.zero_point)) / dst.scale) + dst.zero_point).
+// Integers in and out are uint8 or int8; entries and indices are their bits.
+EltwiseSpec MakeTable(const EltwiseSpec& function, ElementType src_type, QuantParams src,
+                      ElementType dst_type, QuantParams dst);
+
+std::span<const Kernel<EltwiseSpec>> EltwiseKernels();
+
+}  // namespace fourfold::kernels

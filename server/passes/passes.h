@@ -1,0 +1,33 @@
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "server/graph/graph.h"
+
+namespace fourfold::passes {
+
+// Each pass rewrites a valid graph into a valid graph that computes the same real function. They live
+// in a file each; a pass that does not apply leaves the graph as it is.
+
+// Q/DQ nodes with constant parameters become Value::quantization; DynamicQuantizeLinear +
+// DequantizeLinear in front of a Conv or MatMul become its dynamic parameters; Cast of a float16
+// constant vanishes (Conv and MatMul take float16 weights).
+absl::Status AbsorbQuantization(graph::Graph& graph);
+
+// Identity nodes vanish.
+absl::Status RemoveIdentity(graph::Graph& graph);
+
+// Nodes with constant inputs become constants.
+absl::Status FoldConstants(graph::Graph& graph);
+
+// BatchNorm behind a Conv (or MatMul) with constant weights goes into weights and bias; any other
+// becomes a multiplication and an addition. Constant multiplications and additions per channel behind
+// a Conv, and an addition behind a MatMul, go into weights and bias likewise (float weights only).
+absl::Status FoldBatchNorm(graph::Graph& graph);
+
+absl::Status FuseActivations(graph::Graph& graph);  // into Conv, MatMul and Binary
+absl::Status FuseResiduals(graph::Graph& graph);    // Add of a value and a Conv or MatMul, float only
+
+// All of the above in their order, dead nodes removed, shapes inferred, result validated.
+absl::Status Optimize(graph::Graph& graph);
+
+}  // namespace fourfold::passes

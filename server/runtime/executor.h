@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "kernels/kernel.h"
+#include "server/runtime/plan.h"
+
+namespace fourfold::runtime {
+
+// Memory for one run at a time, grown to the largest plan that used it. Not thread-safe: one per worker.
+class Arena {
+ public:
+  // At least `bytes`, aligned to 64. Invalidates what was returned before if it has to grow.
+  std::byte* Reserve(size_t bytes);
+  size_t bytes() const { return bytes_; }
+
+ private:
+  std::shared_ptr<void> memory_;
+  size_t bytes_ = 0;
+};
+
+// Runs a plan. Inputs and outputs are in the plan's order, row-major, of exactly the plan's sizes;
+// nothing is checked, nothing can fail. Allocates only if the arena has to grow.
+void Run(const Plan& plan, Arena& arena, std::span<const void* const> inputs,
+         std::span<void* const> outputs, kernels::Parallel& parallel);
+
+// A value named in PlanOptions::observed, after Run with this arena: where it lies and how it is stored.
+struct Observed {
+  const void* data = nullptr;
+  kernels::TensorSpec spec;
+};
+Observed ObservedValue(const Plan& plan, Arena& arena, graph::ValueId id);
+
+// Run with the wall time of each step added to `step_ns` (as many as plan.steps()).
+void RunProfiled(const Plan& plan, Arena& arena, std::span<const void* const> inputs,
+                 std::span<void* const> outputs, kernels::Parallel& parallel,
+                 std::span<int64_t> step_ns);
+
+}  // namespace fourfold::runtime

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "server/graph/graph.h"
+#include "server/runtime/plan.h"
+
+namespace fourfold::runtime {
+
+struct ModelOptions {
+  kernels::CpuFeatures features = kernels::DetectCpuFeatures();
+  int threads = 1;            // of each run
+  std::string engine;         // only this engine's kernels; empty: any
+  size_t plans_max = 16;      // cached plans; the least recently used one goes first
+};
+
+// One variant in memory: an optimised graph and the plans for the shapes it has met, which share
+// packed weights. Thread-safe. A plan in use outlives its place in the cache.
+class Model {
+ public:
+  explicit Model(graph::Graph graph, ModelOptions options = {});
+
+  const graph::Graph& graph() const { return graph_; }
+  const std::vector<TensorInfo>& inputs() const { return inputs_; }
+  const std::vector<TensorInfo>& outputs() const { return outputs_; }
+  const ModelOptions& options() const { return options_; }
+
+  // The first dimension of every input and output varies: samples can be stacked.
+  bool batchable() const { return batchable_; }
+
+  // One sample's input shapes, or `batch` of them: unknown first dimensions become `batch`.
+  // INVALID_ARGUMENT if other dimensions are unknown, or batch != 1 and the model is not batchable.
+  absl::StatusOr<std::vector<graph::Shape>> ShapesForBatch(int64_t batch) const;
+
+  // The plan for these input shapes. Compiles at most once per shape; a compilation under way makes
+  // others that want a new plan wait.
+  absl::StatusOr<std::shared_ptr<const Plan>> PlanFor(const std::vector<graph::Shape>& shapes) const;
+
+  // Packed weights and plan constants now in memory.
+  size_t weight_bytes() const;
+
+ private:
+  struct Entry {
+    std::vector<graph::Shape> shapes;
+    std::shared_ptr<const Plan> plan;
+  };
+
+  const graph::Graph graph_;
+  const ModelOptions options_;
+  std::vector<TensorInfo> inputs_;
+  std::vector<TensorInfo> outputs_;
+  bool batchable_ = false;
+  const std::unique_ptr<kernels::PackedWeights> packed_;  // outlives the plans
+
+  mutable absl::Mutex mutex_;
+  mutable std::list<Entry> plans_ ABSL_GUARDED_BY(mutex_);  // most recently used first
+};
+
+}  // namespace fourfold::runtime

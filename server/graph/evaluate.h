@@ -13,4 +13,8 @@ namespace fourfold::graph {
 std::optional<std::vector<TensorPtr>> EvaluateConstant(const Graph& graph, const Node& node,
                                                        size_t max_bytes = size_t{64} << 20);
 
+// Whether evaluating the node would lose how a constant is stored compactly (integers behind Quantize or
+// Dequantize, float16 behind Cast). Folding leaves those to passes/absorb_quantization.
+bool UnpacksStoredConstant(const Graph& graph, const Node& node);
+
 }  // namespace fourfold::graph

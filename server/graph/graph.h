@@ -179,7 +179,10 @@ struct Dequantize {
 };
 
 // x float32 -> y uint8, scale, zero point (as ONNX, whole tensor) as imported. After absorption:
-// x -> y uint8, dynamic parameters (one kernels::QuantParams per sample, opaque).
+// x -> y uint8, dynamic parameters: one kernels::QuantParams per sample (first dimension of x), opaque,
+// as a value of kDynamicParametersType and shape [samples].
+inline constexpr DataType kDynamicParametersType = DataType::kInt64;
+static_assert(sizeof(kernels::QuantParams) == sizeof(int64_t));
 struct DynamicQuantize {
   bool per_sample = false;  // true after absorption
 };

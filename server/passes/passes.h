@@ -16,6 +16,9 @@ absl::Status AbsorbQuantization(graph::Graph& graph);
 // Identity nodes vanish.
 absl::Status RemoveIdentity(graph::Graph& graph);
 
+// A Transpose behind a Transpose becomes one; one that moves nothing vanishes.
+absl::Status CancelTransposes(graph::Graph& graph);
+
 // Nodes with constant inputs become constants.
 absl::Status FoldConstants(graph::Graph& graph);
 
@@ -28,6 +31,11 @@ absl::Status FuseActivations(graph::Graph& graph);  // into Conv, MatMul and Bin
 absl::Status FuseResiduals(graph::Graph& graph);    // Add of a value and a Conv or MatMul, float only
 
 // All of the above in their order, dead nodes removed, shapes inferred, result validated.
-absl::Status Optimize(graph::Graph& graph);
+struct OptimizeOptions {
+  // Off for a graph that is to be quantized to int8: there an addition stays an operation of its own,
+  // with a quantization of each operand, so that results are the same as other runtimes'.
+  bool fuse_residuals = true;
+};
+absl::Status Optimize(graph::Graph& graph, const OptimizeOptions& options = {});
 
 }  // namespace fourfold::passes

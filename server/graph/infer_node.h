@@ -1,0 +1,96 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "server/graph/graph.h"
+
+namespace fourfold::graph {
+
+// What shape inference of one node needs and gives; internal to this folder.
+
+// Elements of small integer values (shapes under way) as far as they are known.
+using KnownIntegers = std::vector<std::optional<int64_t>>;
+using KnownContents = std::map<ValueId, KnownIntegers>;
+
+struct Inferred {
+  DataType type = DataType::kFloat32;
+  std::optional<Shape> shape;
+};
+
+// One node with what is known of its inputs. Borrows all three; `contents` may be null.
+class NodeView {
+ public:
+  NodeView(const Graph& graph, const Node& node, const KnownContents* contents)
+      : graph_(graph), node_(node), contents_(contents) {}
+
+  const Node& node() const { return node_; }
+  bool has(size_t i) const { return node_.input(i) != kNoValue; }
+  const Value& value(size_t i) const { return graph_.value(node_.inputs[i]); }
+  const std::optional<Shape>& shape(size_t i) const { return value(i).shape; }
+  // What the elements mean: float32 where integers stand for real numbers.
+  DataType type(size_t i) const {
+    return value(i).quantization ? DataType::kFloat32 : value(i).type;
+  }
+
+  // The elements of an integer input as far as they are known; nothing if not even their number is.
+  std::optional<KnownIntegers> integers(size_t i) const;
+  // The same where all of them are known.
+  std::optional<std::vector<int64_t>> known_integers(size_t i) const;
+
+  // INVALID_ARGUMENT "name (Operation): message".
+  template <typename... Parts>
+  absl::Status Error(const Parts&... parts) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat(node_.name, " (", OperationName(node_.operation), "): ", parts...));
+  }
+
+  // "'x' [1, 3]": an input for a message.
+  std::string Text(size_t i) const;
+
+  // Error unless inputs 0 to count - 1 are there.
+  absl::Status RequireInputs(size_t count) const;
+  absl::Status RequireFloat(size_t i) const;
+
+ private:
+  const Graph& graph_;
+  const Node& node_;
+  const KnownContents* contents_;
+};
+
+// Type and shape of each output of a node; the type of a quantized output is what it means, not how
+// it is stored. INVALID_ARGUMENT names the node.
+absl::StatusOr<std::vector<Inferred>> InferNode(const NodeView& view);
+
+// The rules, by family.
+absl::StatusOr<Inferred> InferConv(const NodeView& view, const Conv& conv);
+absl::StatusOr<Inferred> InferPool(const NodeView& view, const Pool& pool);
+absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul);
+
+absl::StatusOr<Inferred> InferConcat(const NodeView& view, const Concat& concat);
+absl::StatusOr<Inferred> InferReduce(const NodeView& view, const Reduce& reduce);
+absl::StatusOr<Inferred> InferPad(const NodeView& view);
+absl::StatusOr<Inferred> InferResize(const NodeView& view);
+absl::StatusOr<Inferred> InferTranspose(const NodeView& view, const Transpose& transpose);
+absl::StatusOr<Inferred> InferReshape(const NodeView& view, const Reshape& reshape);
+absl::StatusOr<Inferred> InferFlatten(const NodeView& view, const Flatten& flatten);
+absl::StatusOr<Inferred> InferSqueeze(const NodeView& view);
+absl::StatusOr<Inferred> InferUnsqueeze(const NodeView& view);
+absl::StatusOr<Inferred> InferSlice(const NodeView& view);
+absl::StatusOr<Inferred> InferGather(const NodeView& view, const Gather& gather);
+absl::StatusOr<Inferred> InferExpand(const NodeView& view);
+absl::StatusOr<Inferred> InferShapeOf(const NodeView& view, const ShapeOf& shape_of);
+absl::StatusOr<Inferred> InferConstantOfShape(const NodeView& view, const ConstantOfShape& fill);
+
+// The elements of a node's integer output as far as those of its inputs tell: what follows shapes
+// through ShapeOf, Gather, Slice, Concat, arithmetic. Nothing for other nodes.
+std::optional<KnownIntegers> PropagateIntegers(const NodeView& view);
+
+// a op b in two's complement; nothing where the result is undefined (division by 0).
+std::optional<int64_t> IntegerArithmetic(Binary::Operation operation, int64_t a, int64_t b);
+
+}  // namespace fourfold::graph

@@ -1,0 +1,112 @@
+#include <algorithm>
+
+#include "server/base/status_macros.h"
+#include "server/graph/evaluate_numbers.h"
+#include "server/passes/absorb_quantization.h"
+#include "server/passes/rewrite.h"
+
+namespace fourfold::passes {
+
+using graph::DataType;
+using graph::Graph;
+using graph::kNoValue;
+using graph::Node;
+using graph::Quantization;
+using graph::TensorPtr;
+using graph::Uses;
+using graph::Value;
+using graph::ValueId;
+
+namespace {
+
+void MakeConstant(Value& value, TensorPtr tensor) {
+  value.type = tensor->type();
+  value.shape = tensor->shape();
+  value.constant = std::move(tensor);
+}
+
+// Whether every node that reads `id` can read it as integers that stand for real numbers.
+bool ReadAsIntegers(const Graph& graph, const Uses& uses, ValueId id, bool per_tensor) {
+  if (uses.is_output(id) || uses.consumers(id).empty()) return false;
+  for (int consumer : uses.consumers(id)) {
+    const Node& node = graph.nodes[static_cast<size_t>(consumer)];
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] != id) continue;
+      const bool weights = (node.as<graph::Conv>() != nullptr && i == 1) || (node.as<graph::MatMul>() != nullptr && i <= 1);
+      const bool moved = node.as<graph::Transpose>() != nullptr;
+      const bool operand = node.as<graph::Binary>() != nullptr || node.as<graph::Concat>() != nullptr ||
+                           (node.as<graph::Gather>() != nullptr && i == 0) || (node.as<graph::Reshape>() != nullptr && i == 0);
+      if (!weights && !moved && !(operand && per_tensor)) return false;
+    }
+  }
+  return true;
+}
+
+absl::StatusOr<bool> AbsorbQuantize(Graph& graph, const Node& node) {
+  const graph::Tensor* x = PlainConstant(graph, node, 0);
+  if (x == nullptr || node.inputs.size() < 2) return false;
+  ASSIGN_OR_RETURN(const std::optional<Quantization> how, ConstantQuantization(graph, node));
+  if (!how) return false;
+  const DataType type = node.input(2) == kNoValue ? DataType::kUint8 : graph.value(node.inputs[2]).type;
+  TensorPtr integers = graph::QuantizeTensor(*x, type, *how);
+  if (integers == nullptr) return false;
+  MakeConstant(graph.value(node.outputs[0]), std::move(integers));
+  return true;
+}
+
+absl::StatusOr<bool> AbsorbDequantize(Graph& graph, const Uses& uses, const Node& node) {
+  const Value& stored = graph.value(node.inputs[0]);
+  if (stored.constant == nullptr || stored.quantization || node.inputs.size() < 2) return false;
+  ASSIGN_OR_RETURN(std::optional<Quantization> how, ConstantQuantization(graph, node));
+  if (!how) return false;
+  Value& real = graph.value(node.outputs[0]);
+  if (real.quantization) return false;
+  const bool bytes = stored.type == DataType::kInt8 || stored.type == DataType::kUint8;
+  if (bytes && ReadAsIntegers(graph, uses, node.outputs[0], how->per_tensor())) {
+    MakeConstant(real, stored.constant);
+    real.quantization = std::move(how);
+    return true;
+  }
+  TensorPtr numbers = graph::DequantizeTensor(*stored.constant, *how);
+  if (numbers == nullptr) return false;
+  MakeConstant(real, std::move(numbers));
+  return true;
+}
+
+// Weights of Conv and MatMul stay float16; whatever else reads them gets float32.
+bool AbsorbCast(Graph& graph, const Uses& uses, const Node& node) {
+  const ValueId from = node.inputs[0], to = node.outputs[0];
+  const Value& half = graph.value(from);
+  if (half.constant == nullptr || half.quantization || half.type != DataType::kFloat16 ||
+      node.as<graph::Cast>()->to != DataType::kFloat32) {
+    return false;
+  }
+  for (int consumer : uses.consumers(to)) {
+    Node& reader = graph.nodes[static_cast<size_t>(consumer)];
+    const bool takes_half = reader.as<graph::Conv>() != nullptr || reader.as<graph::MatMul>() != nullptr;
+    if (takes_half && reader.input(1) == to) reader.inputs[1] = from;
+  }
+  MakeConstant(graph.value(to), graph::CastNumbers(*half.constant, DataType::kFloat32));
+  return true;
+}
+
+}  // namespace
+
+absl::Status AbsorbConstants(Graph& graph) {
+  const Uses uses(graph);
+  std::vector<bool> erased(graph.nodes.size(), false);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    if (node.as<graph::Quantize>() != nullptr) {
+      ASSIGN_OR_RETURN(erased[i], AbsorbQuantize(graph, node));
+    } else if (node.as<graph::Dequantize>() != nullptr) {
+      ASSIGN_OR_RETURN(erased[i], AbsorbDequantize(graph, uses, node));
+    } else if (node.as<graph::Cast>() != nullptr) {
+      erased[i] = AbsorbCast(graph, uses, node);
+    }
+  }
+  EraseNodes(graph, erased);
+  return absl::OkStatus();
+}
+
+}  // namespace fourfold::passes

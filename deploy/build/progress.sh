@@ -12,28 +12,39 @@ fail() {
   exit 1
 }
 
-# quietly LOG COMMAND...: runs the command with its output in LOG; on a terminal shows the last line
-# as it goes; on failure prints the end of the log and where the whole of it is.
+# quietly LOG COMMAND...: runs the command with its output in LOG, in the foreground, so that ctrl-C
+# reaches it. Meanwhile shows the log's last line: on a terminal every second, else every minute. On
+# failure prints the end of the log and where the whole of it is.
 quietly() {
-  local log=$1 status=0
+  local log=$1 status=0 owner=$BASHPID watcher
   shift
   mkdir -p "$(dirname "$log")"
-  if [[ -t 2 ]]; then
-    "$@" >"$log" 2>&1 &
-    local pid=$!
-    while kill -0 "$pid" 2>/dev/null; do
-      printf '\r\033[K        %s' "$(tail -n 1 "$log" | tr -d '\r' | cut -c1-90)" >&2
-      sleep 1
-    done
-    printf '\r\033[K' >&2
-    wait "$pid" || status=$?
-  else
-    "$@" >"$log" 2>&1 || status=$?
-  fi
+  : >"$log"
+  fourfold_watch "$log" "$owner" &
+  watcher=$!
+  "$@" >"$log" 2>&1 || status=$?
+  kill "$watcher" 2>/dev/null || true
+  wait "$watcher" 2>/dev/null || true
+  [[ ! -t 2 ]] || printf '\r\033[K' >&2
   if ((status != 0)); then
     tail -n 40 "$log" >&2
     fail "'$*' failed with exit code $status; whole log: $log"
   fi
+}
+
+# fourfold_watch LOG OWNER: shows LOG's last line until it is killed or the process OWNER has ended.
+fourfold_watch() {
+  local seconds=0 line
+  exec >/dev/null # a caller that reads our output does not wait for the watcher
+  while sleep 1 && kill -0 "$2" 2>/dev/null; do
+    seconds=$((seconds + 1))
+    line=$(tail -n 1 "$1" | tr -d '\r' | cut -c1-90)
+    if [[ -t 2 ]]; then
+      printf '\r\033[K        %s' "$line" >&2
+    elif ((seconds % 60 == 0)); then
+      note "$((seconds / 60)) min: $line"
+    fi
+  done
 }
 
 # as_root COMMAND...: runs it as root, through sudo for anybody else.

@@ -1,0 +1,96 @@
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/command.h"
+#include "client/cli/json_text.h"
+#include "client/cli/table.h"
+#include "nlohmann/json.hpp"
+
+namespace fourfold::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json TensorsToJson(const std::vector<client::TensorDescription>& tensors) {
+  ordered_json json = ordered_json::array();
+  for (const client::TensorDescription& tensor : tensors) {
+    json.push_back(
+        {{"name", tensor.name}, {"datatype", tensor.datatype}, {"shape", tensor.shape}});
+  }
+  return json;
+}
+
+ordered_json ToJson(const client::ModelDescription& model) {
+  ordered_json json;
+  json["model"] = model.model;
+  json["version"] = model.version;
+  json["versions"] = model.versions;
+  json["default_variant"] = model.default_variant;
+  json["inputs"] = TensorsToJson(model.inputs);
+  json["outputs"] = TensorsToJson(model.outputs);
+  json["variants"] = ordered_json::array();
+  for (const client::VariantFile& variant : model.variants) {
+    json["variants"].push_back({{"variant", variant.variant},
+                                {"default", variant.variant == model.default_variant},
+                                {"file", variant.file},
+                                {"file_bytes", variant.file_bytes},
+                                {"sha256", variant.sha256}});
+  }
+  json["created_unix_ms"] = model.created_unix_ms;
+  return json;
+}
+
+std::string ToTable(const client::ModelDescription& model) {
+  Table tensors;
+  tensors.AddColumn("tensor", Align::kLeft);
+  tensors.AddColumn("name", Align::kLeft);
+  tensors.AddColumn("type", Align::kLeft);
+  tensors.AddColumn("shape", Align::kLeft);
+  for (const auto& t : model.inputs) {
+    tensors.AddRow({"input", t.name, t.datatype, FormatShape(t.shape)});
+  }
+  for (const auto& t : model.outputs) {
+    tensors.AddRow({"output", t.name, t.datatype, FormatShape(t.shape)});
+  }
+  Table variants;
+  variants.AddColumn("variant", Align::kLeft);
+  variants.AddColumn("file", Align::kLeft);
+  variants.AddColumn("size", Align::kRight);
+  variants.AddColumn("SHA-256", Align::kLeft);
+  for (const client::VariantFile& file : model.variants) {
+    variants.AddRow({absl::StrCat(file.variant, file.variant == model.default_variant ? " *" : ""),
+                     file.file, FormatBytes(file.file_bytes), file.sha256});
+  }
+  return absl::StrCat(model.model, " version ", model.version, " of ",
+                      absl::StrJoin(model.versions, ", "), ", published ",
+                      FormatTime(model.created_unix_ms), " UTC\n\n", tensors.Render(), "\n",
+                      variants.Render(), "\n* answers requests that name only \"", model.model,
+                      "\"\n");
+}
+
+Outcome Run(const Arguments& arguments, const Context& context, client::Client& client) {
+  const auto format = arguments.GetChoice("format", {"table", "json"});
+  if (!format.ok()) return WrongUsage(format.status());
+  const auto version = arguments.GetInt("version", 0, 1);
+  if (!version.ok()) return WrongUsage(version.status());
+  const auto model = client.Describe(arguments.positional()[0], *version);
+  if (!model.ok()) return Failed(model.status());
+  if (*format == "json") {
+    PrintJson(context.out, ToJson(*model));
+  } else {
+    context.out << ToTable(*model);
+  }
+  return Done();
+}
+
+}  // namespace
+
+Command ShowCommand() {
+  return {.name = "show",
+          .operands = {"NAME"},
+          .summary = "Show a model's inputs, outputs, versions and files.",
+          .details = "",
+          .flags = {VersionFlag("The version to show; else the newest."), FormatFlag("table|json")},
+          .run = Run};
+}
+
+}  // namespace fourfold::cli

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "client/tensor.h"
+
+namespace fourfold::client {
+
+// One line of the list of models.
+struct ModelSummary {
+  std::string model;
+  int64_t version = 0;            // the newest
+  std::vector<int64_t> versions;  // ascending
+  std::string default_variant;
+  std::vector<std::string> variants;
+  int64_t created_unix_ms = 0;
+};
+
+// A variant's ONNX file in the server's store.
+struct VariantFile {
+  std::string variant;
+  std::string file;
+  int64_t file_bytes = 0;
+  std::string sha256;  // 64 lower-case hexadecimal digits
+};
+
+struct ModelDescription {
+  std::string model;
+  int64_t version = 0;
+  std::vector<int64_t> versions;  // ascending
+  std::string default_variant;
+  std::vector<TensorDescription> inputs;
+  std::vector<TensorDescription> outputs;
+  std::vector<VariantFile> variants;
+  int64_t created_unix_ms = 0;
+};
+
+struct ServerStatus {
+  bool live = false;
+  bool ready = false;
+  std::string name;
+  std::string version;
+  std::vector<std::string> extensions;
+};
+
+}  // namespace fourfold::client

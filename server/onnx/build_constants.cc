@@ -1,0 +1,89 @@
+#include <limits>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+#include "server/onnx/builders.h"
+#include "server/onnx/element_type.h"
+#include "server/onnx/import_tensor.h"
+
+namespace fourfold::onnx {
+namespace {
+
+using graph::DataType;
+using graph::Tensor;
+using graph::TensorPtr;
+
+template <typename T>
+TensorPtr Vector(DataType type, const std::vector<T>& values) {
+  return Tensor::Of(type, {static_cast<int64_t>(values.size())}, values);
+}
+
+}  // namespace
+
+absl::Status BuildConstant(NodeBuilder& node) {
+  Attributes& attributes = node.attributes();
+  TensorPtr tensor;
+  if (const ::onnx::TensorProto* value = attributes.Tensor("value")) {
+    ASSIGN_OR_RETURN(tensor, ImportTensor(*value, node.limits()));
+  } else if (attributes.Has("value_float")) {
+    tensor = Tensor::Of(DataType::kFloat32, {},
+                        std::vector<float>{attributes.Float("value_float", 0.0f)});
+  } else if (attributes.Has("value_floats")) {
+    tensor = Vector(DataType::kFloat32, attributes.Floats("value_floats"));
+  } else if (attributes.Has("value_int")) {
+    tensor = Tensor::Of(DataType::kInt64, {}, std::vector<int64_t>{attributes.Int("value_int", 0)});
+  } else if (attributes.Has("value_ints")) {
+    tensor = Vector(DataType::kInt64, attributes.Ints("value_ints"));
+  } else {
+    RETURN_IF_ERROR(attributes.Finish());  // names a sparse or string value
+    return absl::InvalidArgumentError("has no value");
+  }
+  node.SetConstantOutput(0, std::move(tensor));
+  return absl::OkStatus();
+}
+
+absl::Status BuildConstantOfShape(NodeBuilder& node) {
+  graph::ConstantOfShape operation;
+  if (const ::onnx::TensorProto* value = node.attributes().Tensor("value")) {
+    ASSIGN_OR_RETURN(operation.value, ImportTensor(*value, node.limits()));
+    if (operation.value->count() != 1) {
+      return absl::InvalidArgumentError(absl::StrCat("attribute \"value\" holds ",
+                                                     operation.value->count(),
+                                                     " elements, one is wanted"));
+    }
+  } else {
+    operation.value = Tensor::Of(DataType::kFloat32, {1}, std::vector<float>{0.0f});
+  }
+  node.Emit(operation, {node.input(0)});
+  return absl::OkStatus();
+}
+
+absl::Status BuildShape(NodeBuilder& node) {
+  graph::ShapeOf shape;
+  if (node.opset() >= 15) {
+    shape.start = node.attributes().Int("start", 0);
+    if (node.attributes().Has("end")) shape.end = node.attributes().Int("end", 0);
+  }
+  node.Emit(shape, {node.input(0)});
+  return absl::OkStatus();
+}
+
+absl::Status BuildCast(NodeBuilder& node) {
+  node.attributes().Require("to");
+  node.attributes().Ignore("saturate");  // of 8-bit floats
+  const int64_t to = node.attributes().Int("to", 0);
+  if (to < 0 || to > std::numeric_limits<int32_t>::max()) {
+    return absl::InvalidArgumentError(absl::StrCat("attribute \"to\" is ", to));
+  }
+  const std::optional<DataType> type = ElementTypeOf(static_cast<int32_t>(to));
+  if (!type) {
+    RETURN_IF_ERROR(node.attributes().Finish());
+    return absl::UnimplementedError(absl::StrCat("to ", OnnxTypeText(static_cast<int32_t>(to))));
+  }
+  node.Emit(graph::Cast{.to = *type}, {node.input(0)});
+  return absl::OkStatus();
+}
+
+}  // namespace fourfold::onnx

@@ -1,0 +1,273 @@
+#include <limits>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+#include "server/onnx/builders.h"
+
+namespace fourfold::onnx {
+namespace {
+
+using graph::kNoValue;
+using graph::TensorPtr;
+using graph::ValueId;
+
+// The entry of a list of names that an attribute has; UNIMPLEMENTED for any other.
+template <typename T>
+absl::StatusOr<T> Choice(NodeBuilder& node, const std::string& name, const std::string& fallback,
+                         std::initializer_list<std::pair<const char*, T>> choices) {
+  const std::string got = node.attributes().String(name, fallback);
+  for (const auto& [text, value] : choices) {
+    if (got == text) return value;
+  }
+  return absl::UnimplementedError(absl::StrCat(name, " ", Quoted(got)));
+}
+
+absl::StatusOr<graph::Pad> ReadPadMode(NodeBuilder& node) {
+  using Mode = graph::Pad::Mode;
+  ASSIGN_OR_RETURN(const Mode mode, Choice<Mode>(node, "mode", "constant",
+                                                 {{"constant", Mode::kConstant},
+                                                  {"reflect", Mode::kReflect},
+                                                  {"edge", Mode::kEdge},
+                                                  {"wrap", Mode::kWrap}}));
+  return graph::Pad{.mode = mode};
+}
+
+absl::StatusOr<graph::Resize::Mode> ReadResizeMode(NodeBuilder& node) {
+  using Mode = graph::Resize::Mode;
+  return Choice<Mode>(node, "mode", "nearest", {{"nearest", Mode::kNearest}, {"linear", Mode::kLinear}});
+}
+
+// Resize before opset 11 and Upsample: x[floor(i / scale)], or linear between such points.
+absl::Status EmitUpsample(NodeBuilder& node, ValueId scales) {
+  graph::Resize resize;
+  ASSIGN_OR_RETURN(resize.mode, ReadResizeMode(node));
+  resize.coordinates = graph::Resize::Coordinates::kAsymmetric;
+  resize.nearest = graph::Resize::Nearest::kFloor;
+  node.Emit(resize, {node.input(0), scales});
+  return absl::OkStatus();
+}
+
+void EmitSlice(NodeBuilder& node, ValueId starts, ValueId ends, int64_t axis, int output) {
+  node.Emit(graph::Slice{}, {node.input(0), starts, ends, node.NewInt64s("axis", {axis})},
+            {node.output(output)});
+}
+
+// Parts of the given sizes along the axis.
+absl::Status SplitBySizes(NodeBuilder& node, int64_t axis, const std::vector<int64_t>& sizes) {
+  if (sizes.size() != static_cast<size_t>(node.output_count())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("has ", sizes.size(), " sizes for ", node.output_count(), " outputs"));
+  }
+  int64_t start = 0;
+  for (int i = 0; i < node.output_count(); ++i) {
+    const int64_t size = sizes[static_cast<size_t>(i)];
+    if (size < 0 || size > std::numeric_limits<int64_t>::max() - start) {
+      return absl::InvalidArgumentError(absl::StrCat("part ", i, " has the size ", size));
+    }
+    EmitSlice(node, node.NewInt64s("start", {start}), node.NewInt64s("end", {start + size}), axis, i);
+    start += size;
+  }
+  return absl::OkStatus();
+}
+
+// Parts of ceil(dimension / outputs), the last one smaller. The dimension may be known only to a call,
+// so the bounds are computed from Shape; constant folding leaves numbers of it.
+absl::Status SplitEvenly(NodeBuilder& node, int64_t axis) {
+  using Operation = graph::Binary::Operation;
+  const int parts = node.output_count();
+  const auto binary = [&](Operation operation, ValueId left, int64_t right, const char* name) {
+    const ValueId result = node.NewValue(name);
+    node.Emit(graph::Binary{.operation = operation, .activation = {}},
+              {left, node.NewInt64s("number", {right})}, {result});
+    return result;
+  };
+  graph::ShapeOf shape{.start = axis, .end = {}};
+  if (axis != -1) shape.end = axis + 1;
+  const ValueId dimension = node.NewValue("dimension");
+  node.Emit(shape, {node.input(0)}, {dimension});
+  const ValueId part = binary(Operation::kDiv, binary(Operation::kAdd, dimension, parts - 1, "padded"),
+                              parts, "part");
+  ValueId start = node.NewInt64s("start", {0});
+  for (int i = 0; i < parts; ++i) {
+    const ValueId end = i + 1 == parts
+                            ? node.NewInt64s("end", {std::numeric_limits<int64_t>::max()})
+                            : binary(Operation::kMul, part, i + 1, "end");
+    EmitSlice(node, start, end, axis, i);
+    start = end;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status BuildIdentity(NodeBuilder& node) {
+  node.Emit(graph::Identity{}, {node.input(0)});
+  return absl::OkStatus();
+}
+
+absl::Status BuildConcat(NodeBuilder& node) {
+  node.attributes().Require("axis");
+  for (int i = 0; i < node.input_count(); ++i) {
+    if (!node.has_input(i)) return absl::InvalidArgumentError(absl::StrCat("input ", i, " is missing"));
+  }
+  node.Emit(graph::Concat{.axis = node.attributes().Int("axis", 0)}, node.inputs());
+  return absl::OkStatus();
+}
+
+absl::Status BuildPadAttributes(NodeBuilder& node) {
+  node.attributes().Require("pads");
+  ASSIGN_OR_RETURN(const graph::Pad pad, ReadPadMode(node));
+  const ValueId pads = node.NewInt64s("pads", node.attributes().Ints("pads"));
+  const float value = node.attributes().Float("value", 0.0f);
+  node.Emit(pad, {node.input(0), pads, value == 0.0f ? kNoValue : node.NewScalar("value", value)});
+  return absl::OkStatus();
+}
+
+absl::Status BuildPadInputs(NodeBuilder& node) {
+  ASSIGN_OR_RETURN(const graph::Pad pad, ReadPadMode(node));
+  if (node.has_input(3)) return absl::UnimplementedError("axes");
+  node.Emit(pad, node.inputs());
+  return absl::OkStatus();
+}
+
+absl::Status BuildResize10(NodeBuilder& node) { return EmitUpsample(node, node.input(1)); }
+
+absl::Status BuildResize(NodeBuilder& node) {
+  using Coordinates = graph::Resize::Coordinates;
+  using Nearest = graph::Resize::Nearest;
+  Attributes& attributes = node.attributes();
+  graph::Resize resize;
+  ASSIGN_OR_RETURN(resize.mode, ReadResizeMode(node));
+  ASSIGN_OR_RETURN(resize.coordinates,
+                   Choice<Coordinates>(node, "coordinate_transformation_mode", "half_pixel",
+                                       {{"half_pixel", Coordinates::kHalfPixel},
+                                        {"pytorch_half_pixel", Coordinates::kPytorchHalfPixel},
+                                        {"align_corners", Coordinates::kAlignCorners},
+                                        {"asymmetric", Coordinates::kAsymmetric}}));
+  ASSIGN_OR_RETURN(resize.nearest, Choice<Nearest>(node, "nearest_mode", "round_prefer_floor",
+                                                   {{"round_prefer_floor", Nearest::kRoundPreferFloor},
+                                                    {"round_prefer_ceil", Nearest::kRoundPreferCeil},
+                                                    {"floor", Nearest::kFloor},
+                                                    {"ceil", Nearest::kCeil}}));
+  attributes.Ignore("cubic_coeff_a");        // of mode cubic
+  attributes.Ignore("extrapolation_value");  // of tf_crop_and_resize
+  if (attributes.Int("exclude_outside", 0) != 0) return absl::UnimplementedError("exclude_outside 1");
+  if (attributes.Int("antialias", 0) != 0) return absl::UnimplementedError("antialias 1");
+  const std::string policy = attributes.String("keep_aspect_ratio_policy", "stretch");
+  if (policy != "stretch") {
+    return absl::UnimplementedError(absl::StrCat("keep_aspect_ratio_policy ", Quoted(policy)));
+  }
+  const TensorPtr scales = node.Constant(2);
+  const bool by_scales = node.has_input(2) && !(scales && scales->count() == 0);
+  if (by_scales == node.has_input(3)) {
+    return absl::InvalidArgumentError("wants either scales or sizes");
+  }
+  node.Emit(resize, {node.input(0), by_scales ? node.input(2) : kNoValue, node.input(3)});
+  return absl::OkStatus();
+}
+
+absl::Status BuildUpsampleAttributes(NodeBuilder& node) {
+  node.attributes().Require("scales");
+  return EmitUpsample(node, node.NewFloats("scales", node.attributes().Floats("scales")));
+}
+
+absl::Status BuildUpsampleInputs(NodeBuilder& node) { return EmitUpsample(node, node.input(1)); }
+
+absl::Status BuildTranspose(NodeBuilder& node) {
+  node.Emit(graph::Transpose{.permutation = node.attributes().Ints("perm")}, {node.input(0)});
+  return absl::OkStatus();
+}
+
+absl::Status BuildReshape(NodeBuilder& node) {
+  const bool allow_zero = node.opset() >= 14 && node.attributes().Int("allowzero", 0) != 0;
+  node.Emit(graph::Reshape{.allow_zero = allow_zero}, node.inputs());
+  return absl::OkStatus();
+}
+
+absl::Status BuildFlatten(NodeBuilder& node) {
+  node.Emit(graph::Flatten{.axis = node.attributes().Int("axis", 1)}, {node.input(0)});
+  return absl::OkStatus();
+}
+
+absl::Status BuildSqueezeAttributes(NodeBuilder& node) {
+  const std::vector<int64_t> axes = node.attributes().Ints("axes");
+  node.Emit(graph::Squeeze{},
+            {node.input(0), axes.empty() ? kNoValue : node.NewInt64s("axes", axes)});
+  return absl::OkStatus();
+}
+
+absl::Status BuildSqueezeInputs(NodeBuilder& node) {
+  node.Emit(graph::Squeeze{}, node.inputs());
+  return absl::OkStatus();
+}
+
+absl::Status BuildUnsqueezeAttributes(NodeBuilder& node) {
+  node.attributes().Require("axes");
+  node.Emit(graph::Unsqueeze{},
+            {node.input(0), node.NewInt64s("axes", node.attributes().Ints("axes"))});
+  return absl::OkStatus();
+}
+
+absl::Status BuildUnsqueezeInputs(NodeBuilder& node) {
+  node.Emit(graph::Unsqueeze{}, node.inputs());
+  return absl::OkStatus();
+}
+
+absl::Status BuildSliceAttributes(NodeBuilder& node) {
+  Attributes& attributes = node.attributes();
+  attributes.Require("starts");
+  attributes.Require("ends");
+  const std::vector<int64_t> starts = attributes.Ints("starts");
+  const std::vector<int64_t> ends = attributes.Ints("ends");
+  const std::vector<int64_t> axes = attributes.Ints("axes");
+  if (starts.size() != ends.size() || (!axes.empty() && axes.size() != starts.size())) {
+    return absl::InvalidArgumentError(absl::StrCat("has ", starts.size(), " starts, ", ends.size(),
+                                                   " ends and ", axes.size(), " axes"));
+  }
+  node.Emit(graph::Slice{}, {node.input(0), node.NewInt64s("starts", starts),
+                             node.NewInt64s("ends", ends),
+                             axes.empty() ? kNoValue : node.NewInt64s("axes", axes)});
+  return absl::OkStatus();
+}
+
+absl::Status BuildSliceInputs(NodeBuilder& node) {
+  node.Emit(graph::Slice{}, node.inputs());
+  return absl::OkStatus();
+}
+
+absl::Status BuildSplitAttributes(NodeBuilder& node) {
+  const int64_t axis = node.attributes().Int("axis", 0);
+  const std::vector<int64_t> sizes = node.attributes().Ints("split");
+  return sizes.empty() ? SplitEvenly(node, axis) : SplitBySizes(node, axis, sizes);
+}
+
+absl::Status BuildSplitInputs(NodeBuilder& node) {
+  const int64_t axis = node.attributes().Int("axis", 0);
+  const int64_t parts = node.attributes().Int("num_outputs", node.output_count());
+  if (parts != node.output_count()) {
+    return absl::InvalidArgumentError(absl::StrCat("attribute \"num_outputs\" is ", parts, ", ",
+                                                   node.output_count(), " outputs are there"));
+  }
+  if (!node.has_input(1)) return SplitEvenly(node, axis);
+  const TensorPtr sizes = node.Constant(1);
+  if (!sizes) return absl::UnimplementedError("sizes that are not constant");
+  if (sizes->type() != graph::DataType::kInt64) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("input 1 is ", graph::TypeText(sizes->type()), ", int64 is wanted"));
+  }
+  return SplitBySizes(node, axis, sizes->ToInt64());
+}
+
+absl::Status BuildGather(NodeBuilder& node) {
+  node.Emit(graph::Gather{.axis = node.attributes().Int("axis", 0)}, node.inputs());
+  return absl::OkStatus();
+}
+
+absl::Status BuildExpand(NodeBuilder& node) {
+  node.Emit(graph::Expand{}, node.inputs());
+  return absl::OkStatus();
+}
+
+}  // namespace fourfold::onnx

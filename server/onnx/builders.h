@@ -1,0 +1,66 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "server/onnx/node_builder.h"
+
+// What the operators' table refers to: each turns one ONNX node into nodes of the graph, under the
+// contract of OperatorForm::build. A form that changed between opsets has a builder per form.
+namespace fourfold::onnx {
+
+// build_layers.cc
+absl::Status BuildConv(NodeBuilder& node);
+absl::Status BuildGemm(NodeBuilder& node);
+absl::Status BuildMatMul(NodeBuilder& node);
+absl::Status BuildPool(NodeBuilder& node, graph::Pool::Kind kind);
+absl::Status BuildGlobalPool(NodeBuilder& node, graph::Pool::Kind kind);
+absl::Status BuildBatchNormalization(NodeBuilder& node);
+absl::Status BuildDropout(NodeBuilder& node);
+
+// build_arithmetic.cc
+absl::Status BuildEltwise(NodeBuilder& node, graph::Eltwise::Function function);
+absl::Status BuildActivation(NodeBuilder& node, kernels::Activation::Kind kind);
+absl::Status BuildActivation(NodeBuilder& node, kernels::Activation::Kind kind, float default_alpha);
+absl::Status BuildHardSigmoid(NodeBuilder& node);
+absl::Status BuildGelu(NodeBuilder& node);
+absl::Status BuildClipAttributes(NodeBuilder& node);
+absl::Status BuildClipInputs(NodeBuilder& node);
+absl::Status BuildBinary(NodeBuilder& node, graph::Binary::Operation operation);  // 1 input or more
+absl::Status BuildSoftmax(NodeBuilder& node, bool logarithm);
+absl::Status BuildReduce(NodeBuilder& node, graph::Reduce::Operation operation);  // axes attribute
+absl::Status BuildReduceInput(NodeBuilder& node, graph::Reduce::Operation operation);
+
+// build_movement.cc
+absl::Status BuildConcat(NodeBuilder& node);
+absl::Status BuildPadAttributes(NodeBuilder& node);
+absl::Status BuildPadInputs(NodeBuilder& node);
+absl::Status BuildResize10(NodeBuilder& node);
+absl::Status BuildResize(NodeBuilder& node);
+absl::Status BuildUpsampleAttributes(NodeBuilder& node);
+absl::Status BuildUpsampleInputs(NodeBuilder& node);
+absl::Status BuildTranspose(NodeBuilder& node);
+absl::Status BuildReshape(NodeBuilder& node);
+absl::Status BuildFlatten(NodeBuilder& node);
+absl::Status BuildSqueezeAttributes(NodeBuilder& node);
+absl::Status BuildSqueezeInputs(NodeBuilder& node);
+absl::Status BuildUnsqueezeAttributes(NodeBuilder& node);
+absl::Status BuildUnsqueezeInputs(NodeBuilder& node);
+absl::Status BuildSliceAttributes(NodeBuilder& node);
+absl::Status BuildSliceInputs(NodeBuilder& node);
+absl::Status BuildSplitAttributes(NodeBuilder& node);
+absl::Status BuildSplitInputs(NodeBuilder& node);
+absl::Status BuildGather(NodeBuilder& node);
+absl::Status BuildExpand(NodeBuilder& node);
+absl::Status BuildIdentity(NodeBuilder& node);
+
+// build_constants.cc
+absl::Status BuildConstant(NodeBuilder& node);
+absl::Status BuildConstantOfShape(NodeBuilder& node);
+absl::Status BuildShape(NodeBuilder& node);
+absl::Status BuildCast(NodeBuilder& node);
+
+// build_quantization.cc
+absl::Status BuildQuantizeLinear(NodeBuilder& node);
+absl::Status BuildDequantizeLinear(NodeBuilder& node);
+absl::Status BuildDynamicQuantizeLinear(NodeBuilder& node);
+
+}  // namespace fourfold::onnx

@@ -1,0 +1,38 @@
+#include "server/onnx/export.h"
+
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "onnx/onnx.pb.h"
+#include "server/base/status_macros.h"
+#include "server/onnx/exporter.h"
+
+namespace fourfold::onnx {
+
+absl::StatusOr<std::string> Export(const graph::Graph& graph) {
+  constexpr int64_t kOpset = 13;
+  constexpr int64_t kIrVersion = 7;
+  ::onnx::ModelProto model;
+  model.set_ir_version(kIrVersion);
+  model.set_producer_name("fourfold");
+  ::onnx::OperatorSetIdProto& opset = *model.add_opset_import();
+  opset.set_domain("");
+  opset.set_version(kOpset);
+  for (const auto& [key, value] : graph.metadata) {
+    ::onnx::StringStringEntryProto& entry = *model.add_metadata_props();
+    entry.set_key(key);
+    entry.set_value(value);
+  }
+  RETURN_IF_ERROR(Exporter(graph, *model.mutable_graph()).Run());
+
+  const size_t bytes = model.ByteSizeLong();
+  if (bytes > size_t{std::numeric_limits<int32_t>::max()}) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the model has ", bytes, " bytes, an ONNX file holds less than 2 GiB"));
+  }
+  std::string file;
+  if (!model.SerializeToString(&file)) return absl::InternalError("the model did not serialize");
+  return file;
+}
+
+}  // namespace fourfold::onnx

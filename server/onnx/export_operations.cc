@@ -1,0 +1,331 @@
+#include <cmath>
+#include <limits>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+#include "server/onnx/element_type.h"
+#include "server/onnx/export_activation.h"
+#include "server/onnx/exporter.h"
+
+namespace fourfold::onnx {
+namespace {
+
+using graph::kNoValue;
+using graph::Node;
+using graph::Tensor;
+using graph::ValueId;
+using kernels::Activation;
+
+absl::Status Inexpressible(absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat("opset 13 has no ", what));
+}
+
+void SetWindow(::onnx::NodeProto& node, const graph::Window& window) {
+  if (!window.kernel.empty()) SetInts(node, "kernel_shape", window.kernel);
+  if (!window.strides.empty()) SetInts(node, "strides", window.strides);
+  if (!window.dilations.empty()) SetInts(node, "dilations", window.dilations);
+  switch (window.auto_pad) {
+    case graph::AutoPad::kExplicit:
+      if (!window.pads.empty()) SetInts(node, "pads", window.pads);
+      break;
+    case graph::AutoPad::kSameUpper: SetString(node, "auto_pad", "SAME_UPPER"); break;
+    case graph::AutoPad::kSameLower: SetString(node, "auto_pad", "SAME_LOWER"); break;
+    case graph::AutoPad::kValid: SetString(node, "auto_pad", "VALID"); break;
+  }
+}
+
+// One operation at a time; the functions are named after what they are given.
+class Operations {
+ public:
+  Operations(Exporter& exporter, const Node& node) : e_(exporter), node_(node) {}
+
+  absl::Status operator()(const graph::Conv& conv) {
+    const std::string residual = e_.Read(node_, 3);
+    Stages stages = After(conv.activation, !residual.empty());
+    const Exporter::Names inputs = {e_.Read(node_, 0), e_.Read(node_, 1), e_.ReadBias(node_)};
+    ::onnx::NodeProto& proto = e_.AddNode("Conv", node_.name, inputs, {stages.first});
+    SetWindow(proto, conv.window);
+    if (conv.groups != 1) SetInt(proto, "group", conv.groups);
+    return Finish(stages, residual, conv.activation);
+  }
+
+  absl::Status operator()(const graph::MatMul& matmul) {
+    const std::string residual = e_.Read(node_, 3);
+    Stages stages = After(matmul.activation, !residual.empty());
+    const std::string bias = e_.ReadBias(node_);
+    const auto rank = [this](size_t i) {
+      const ValueId id = node_.input(i);
+      if (id == kNoValue) return size_t{0};
+      const auto& shape = e_.graph().value(id).shape;
+      return shape ? shape->size() : std::numeric_limits<size_t>::max();
+    };
+    const bool transposed = matmul.transpose_lhs || matmul.transpose_rhs;
+    if (rank(0) == 2 && rank(1) == 2 && rank(2) <= 2 && (transposed || !bias.empty())) {
+      ::onnx::NodeProto& proto = e_.AddNode("Gemm", node_.name,
+                                            {e_.Read(node_, 0), e_.Read(node_, 1), bias},
+                                            {stages.first});
+      if (matmul.transpose_lhs) SetInt(proto, "transA", 1);
+      if (matmul.transpose_rhs) SetInt(proto, "transB", 1);
+      return Finish(stages, residual, matmul.activation);
+    }
+    ASSIGN_OR_RETURN(const std::string lhs, Transposed(0, matmul.transpose_lhs, "lhs"));
+    ASSIGN_OR_RETURN(const std::string rhs, Transposed(1, matmul.transpose_rhs, "rhs"));
+    const std::string product = bias.empty() ? stages.first : e_.Temporary(node_, "product");
+    e_.AddNode("MatMul", node_.name, {lhs, rhs}, {product});
+    if (!bias.empty()) e_.AddNode("Add", node_.name + "_bias", {product, bias}, {stages.first});
+    return Finish(stages, residual, matmul.activation);
+  }
+
+  absl::Status operator()(const graph::Pool& pool) {
+    const bool average = pool.kind == graph::Pool::Kind::kAverage;
+    if (pool.global) return Simple(average ? "GlobalAveragePool" : "GlobalMaxPool");
+    graph::Window window = pool.window;
+    if (average) {
+      for (int64_t dilation : window.dilations) {
+        if (dilation != 1) return Inexpressible("dilated AveragePool");
+      }
+      window.dilations.clear();
+    }
+    ::onnx::NodeProto& proto = Add(average ? "AveragePool" : "MaxPool", e_.ReadAll(node_));
+    SetWindow(proto, window);
+    if (pool.ceil_mode) SetInt(proto, "ceil_mode", 1);
+    if (average && pool.count_include_pad) SetInt(proto, "count_include_pad", 1);
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::BatchNorm& norm) {
+    SetFloat(Add("BatchNormalization", e_.ReadAll(node_)), "epsilon", norm.epsilon);
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::Eltwise& eltwise) {
+    const std::string x = e_.Read(node_, 0);
+    ExportEltwise(e_, node_, eltwise, x, e_.Write(node_));
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::Binary& binary) {
+    static constexpr const char* kNames[] = {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow"};
+    const Stages stages = After(binary.activation, false);
+    e_.AddNode(kNames[static_cast<size_t>(binary.operation)], node_.name, e_.ReadAll(node_),
+               {stages.first});
+    return Finish(stages, "", binary.activation);
+  }
+
+  absl::Status operator()(const graph::Softmax& softmax) {
+    const char* op_type = softmax.logarithm ? "LogSoftmax" : "Softmax";
+    const auto& shape = e_.graph().value(node_.inputs[0]).shape;
+    const bool last = softmax.axis == -1 ||
+                      (shape && softmax.axis == static_cast<int64_t>(shape->size()) - 1);
+    const std::string x = e_.Read(node_, 0);
+    if (!softmax.flatten || last) {
+      SetInt(Add(op_type, {x}), "axis", softmax.axis);
+      return absl::OkStatus();
+    }
+    const std::string flat = e_.Temporary(node_, "flat"), result = e_.Temporary(node_, "flat_result"),
+                      dims = e_.Temporary(node_, "dims");
+    SetInt(e_.AddNode("Flatten", node_.name + "_flatten", {x}, {flat}), "axis", softmax.axis);
+    SetInt(e_.AddNode(op_type, node_.name, {flat}, {result}), "axis", -1);
+    e_.AddNode("Shape", node_.name + "_shape", {x}, {dims});
+    e_.AddNode("Reshape", node_.name + "_reshape", {result, dims}, {e_.Write(node_)});
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::Concat& concat) {
+    SetInt(Add("Concat", e_.ReadAll(node_)), "axis", concat.axis);
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::Reduce& reduce) {
+    static constexpr const char* kNames[] = {"Mean", "Sum", "Max", "Min", "Prod", "SumSquare",
+                                             "L1",   "L2",  "LogSum", "LogSumExp"};
+    const std::string op_type =
+        absl::StrCat("Reduce", kNames[static_cast<size_t>(reduce.operation)]);
+    std::vector<int64_t> axes = reduce.axes;
+    const bool by_input = node_.input(1) != kNoValue;
+    const Tensor* constant = e_.graph().ConstantInput(node_, 1);
+    if (constant) axes = constant->ToInt64();
+    const bool sum = reduce.operation == graph::Reduce::Operation::kSum;
+    if (by_input && !constant && !sum) return Inexpressible(op_type + " over computed axes");
+    Exporter::Names inputs = {e_.Read(node_, 0)};
+    if (axes.empty() && reduce.noop_with_empty_axes && !sum) {
+      return Inexpressible(op_type + " that leaves its input alone without axes");
+    }
+    if (sum && by_input) {
+      inputs.push_back(e_.Read(node_, 1));
+    } else if (sum && !axes.empty()) {
+      inputs.push_back(e_.AddInt64s(node_, "axes", axes));
+    }
+    ::onnx::NodeProto& proto = Add(op_type, inputs);
+    if (!sum && !axes.empty()) SetInts(proto, "axes", axes);
+    if (!reduce.keep_dims) SetInt(proto, "keepdims", 0);
+    if (sum && reduce.noop_with_empty_axes) SetInt(proto, "noop_with_empty_axes", 1);
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::Pad& pad) {
+    static constexpr const char* kModes[] = {"constant", "reflect", "edge", "wrap"};
+    if (pad.mode == graph::Pad::Mode::kWrap) return Inexpressible("Pad of mode wrap");
+    SetString(Add("Pad", e_.ReadAll(node_)), "mode", kModes[static_cast<size_t>(pad.mode)]);
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::Resize& resize) {
+    static constexpr const char* kModes[] = {"nearest", "linear"};
+    static constexpr const char* kCoordinates[] = {"half_pixel", "pytorch_half_pixel",
+                                                   "align_corners", "asymmetric"};
+    static constexpr const char* kNearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor",
+                                               "ceil"};
+    ::onnx::NodeProto& proto =
+        Add("Resize", {e_.Read(node_, 0), "", e_.Read(node_, 1), e_.Read(node_, 2)});
+    SetString(proto, "mode", kModes[static_cast<size_t>(resize.mode)]);
+    SetString(proto, "coordinate_transformation_mode",
+              kCoordinates[static_cast<size_t>(resize.coordinates)]);
+    SetString(proto, "nearest_mode", kNearest[static_cast<size_t>(resize.nearest)]);
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::Transpose& transpose) {
+    ::onnx::NodeProto& proto = Add("Transpose", e_.ReadAll(node_));
+    if (!transpose.permutation.empty()) SetInts(proto, "perm", transpose.permutation);
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::Reshape& reshape) {
+    if (reshape.allow_zero) {
+      const Tensor* shape = e_.graph().ConstantInput(node_, 1);
+      bool zero = shape == nullptr;
+      if (shape) {
+        for (int64_t dim : shape->ToInt64()) zero |= dim == 0;
+      }
+      if (zero) return Inexpressible("Reshape to a dimension of 0");
+    }
+    return Simple("Reshape");
+  }
+
+  absl::Status operator()(const graph::Flatten& flatten) {
+    SetInt(Add("Flatten", e_.ReadAll(node_)), "axis", flatten.axis);
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::Squeeze&) { return Simple("Squeeze"); }
+  absl::Status operator()(const graph::Unsqueeze&) { return Simple("Unsqueeze"); }
+  absl::Status operator()(const graph::Slice&) { return Simple("Slice"); }
+  absl::Status operator()(const graph::Expand&) { return Simple("Expand"); }
+  absl::Status operator()(const graph::Identity&) { return Simple("Identity"); }
+
+  absl::Status operator()(const graph::Gather& gather) {
+    SetInt(Add("Gather", e_.ReadAll(node_)), "axis", gather.axis);
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::ShapeOf& shape) {
+    if (shape.start == 0 && !shape.end) return Simple("Shape");
+    const std::string all = e_.Temporary(node_, "all");
+    e_.AddNode("Shape", node_.name, {e_.Read(node_, 0)}, {all});
+    const std::string start = e_.AddInt64s(node_, "start", {shape.start});
+    const std::string end = e_.AddInt64s(
+        node_, "end", {shape.end.value_or(std::numeric_limits<int64_t>::max())});
+    e_.AddNode("Slice", node_.name + "_slice", {all, start, end}, {e_.Write(node_)});
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::ConstantOfShape& constant) {
+    ::onnx::NodeProto& proto = Add("ConstantOfShape", e_.ReadAll(node_));
+    ::onnx::AttributeProto& value = *proto.add_attribute();
+    value.set_name("value");
+    value.set_type(::onnx::AttributeProto::TENSOR);
+    // ONNX wants a vector of one element.
+    FillTensor(*Tensor::Copy(constant.value->type(), {1},
+                             {static_cast<const std::byte*>(constant.value->data()),
+                              constant.value->bytes()}),
+               *value.mutable_t());
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::Cast& cast) {
+    SetInt(Add("Cast", e_.ReadAll(node_)), "to", OnnxElementType(cast.to));
+    return absl::OkStatus();
+  }
+
+  // The ONNX forms, as they were imported.
+  absl::Status operator()(const graph::Quantize& quantize) {
+    SetInt(Add("QuantizeLinear", e_.ReadAll(node_)), "axis", quantize.axis);
+    return absl::OkStatus();
+  }
+  absl::Status operator()(const graph::Dequantize& dequantize) {
+    SetInt(Add("DequantizeLinear", e_.ReadAll(node_)), "axis", dequantize.axis);
+    return absl::OkStatus();
+  }
+  absl::Status operator()(const graph::DynamicQuantize&) {
+    e_.AddNode("DynamicQuantizeLinear", node_.name, e_.ReadAll(node_),
+               {e_.Write(node_, 0), e_.Write(node_, 1), e_.Write(node_, 2)});
+    return absl::OkStatus();
+  }
+
+ private:
+  // What follows the main ONNX node of a fused one: a residual, an activation, both, or nothing.
+  struct Stages {
+    std::string first;   // what the main node writes
+    std::string second;  // what the residual's Add writes
+  };
+
+  Stages After(const Activation& activation, bool residual) {
+    const bool active = activation.kind != Activation::Kind::kNone;
+    Stages stages;
+    written_ = e_.Write(node_);
+    stages.second = active ? e_.Temporary(node_, "inactive") : written_;
+    stages.first = residual ? e_.Temporary(node_, "sum") : stages.second;
+    return stages;
+  }
+
+  absl::Status Finish(const Stages& stages, const std::string& residual, const Activation& activation) {
+    if (!residual.empty()) {
+      e_.AddNode("Add", node_.name + "_residual", {stages.first, residual}, {stages.second});
+    }
+    if (activation.kind != Activation::Kind::kNone) {
+      ExportActivation(e_, node_, node_.name + "_activation", activation, stages.second, written_);
+    }
+    return absl::OkStatus();
+  }
+
+  ::onnx::NodeProto& Add(const std::string& op_type, Exporter::Names inputs) {
+    return e_.AddNode(op_type, node_.name, std::move(inputs), {e_.Write(node_)});
+  }
+
+  absl::Status Simple(const std::string& op_type) {
+    Add(op_type, e_.ReadAll(node_));
+    return absl::OkStatus();
+  }
+
+  // An input with its last two dimensions swapped, if it has to be.
+  absl::StatusOr<std::string> Transposed(size_t i, bool transpose, const std::string& name) {
+    const std::string input = e_.Read(node_, i);
+    if (!transpose) return input;
+    const auto& shape = e_.graph().value(node_.inputs[i]).shape;
+    if (!shape || shape->size() < 2) {
+      return absl::InvalidArgumentError(absl::StrCat("the rank of its ", name, " is not known"));
+    }
+    std::vector<int64_t> permutation;
+    for (size_t d = 0; d < shape->size(); ++d) permutation.push_back(static_cast<int64_t>(d));
+    std::swap(permutation[shape->size() - 1], permutation[shape->size() - 2]);
+    const std::string result = e_.Temporary(node_, name);
+    SetInts(e_.AddNode("Transpose", absl::StrCat(node_.name, "_", name), {input}, {result}), "perm",
+            permutation);
+    return result;
+  }
+
+  Exporter& e_;
+  const Node& node_;
+  std::string written_;
+};
+
+}  // namespace
+
+absl::Status ExportOperation(Exporter& exporter, const Node& node) {
+  return std::visit(Operations(exporter, node), node.operation);
+}
+
+}  // namespace fourfold::onnx

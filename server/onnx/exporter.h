@@ -1,0 +1,96 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "onnx/onnx.pb.h"
+#include "server/graph/graph.h"
+#include "server/onnx/names.h"
+
+namespace fourfold::onnx {
+
+// Writes one graph into an onnx::GraphProto. A value of the graph appears in the file under up to
+// three names: what its producer writes (real numbers), the stored integers, and the real numbers they
+// mean, which is what consumers read. Borrows both.
+class Exporter {
+ public:
+  using ValueId = graph::ValueId;
+  using Node = graph::Node;
+  using Names = std::vector<std::string>;
+
+  Exporter(const graph::Graph& graph, ::onnx::GraphProto& proto);
+
+  // INVALID_ARGUMENT for what opset 13 cannot say; INTERNAL for graphs that break their rules.
+  absl::Status Run();
+
+  const graph::Graph& graph() const { return graph_; }
+
+  // ---- For the operations (export_operations.cc).
+
+  // The name under which the node reads an input: real numbers, or plain elements of an unquantized
+  // value. "" where it is absent.
+  std::string Read(const Node& node, size_t i);
+  // All of its inputs.
+  Names ReadAll(const Node& node);
+  // The bias (input 2) of a Conv or MatMul: as 32-bit integers where the arithmetic around it is
+  // statically quantized and they hold it, else as it is.
+  std::string ReadBias(const Node& node);
+  // The name that an output's producer writes its result to.
+  std::string Write(const Node& node, size_t i = 0);
+
+  // A name for a result between the ONNX nodes of one of ours.
+  std::string Temporary(const Node& node, const std::string& suffix);
+  ::onnx::NodeProto& AddNode(const std::string& op_type, const std::string& name, Names inputs,
+                             Names outputs);
+  std::string AddInitializer(const std::string& name, const graph::Tensor& tensor);
+  std::string AddInt64s(const Node& node, const std::string& suffix, const std::vector<int64_t>& values);
+  std::string AddScalar(const Node& node, const std::string& suffix, float value);
+
+  // ---- Quantization (export_quantization.cc).
+
+  void ExportQuantize(const Node& node);         // between a real value and a quantized one
+  void ExportDynamicQuantize(const Node& node);  // per sample
+
+ private:
+  absl::Status AddInput(size_t i);
+  absl::Status AddOutput(ValueId id);
+  void DescribeValue(ValueId id, const std::vector<std::string>* dim_names, ::onnx::ValueInfoProto& info);
+  absl::Status ExportNode(const Node& node);
+
+  std::string Name(ValueId id) const { return names_[static_cast<size_t>(id)]; }
+  std::string ReadValue(ValueId id);
+  std::string ReadHalf(ValueId id);
+  bool ReadsHalfAsFloat(const Node& node, size_t i) const;
+  std::string AddConstant(ValueId id);
+
+  // Behind a node: QuantizeLinear and DequantizeLinear of an output that is quantized.
+  void QuantizeOutput(ValueId id);
+  void QuantizeInto(ValueId id, const std::string& real);
+  // Scale and zero point of a quantized value as initializers, made once.
+  Names QuantizationParameters(ValueId id);
+  void AddDequantize(ValueId id, const std::string& stored, const std::string& real);
+
+  const graph::Graph& graph_;
+  graph::Uses uses_;
+  ::onnx::GraphProto& proto_;
+  NameSet tensor_names_;
+  NameSet node_names_;
+  std::vector<std::string> names_;  // by value
+  std::map<ValueId, std::string> read_;       // where the real numbers of a value are read
+  std::map<ValueId, std::string> half_read_;  // float16 constants as float32
+  std::map<ValueId, Names> parameters_;
+};
+
+// Adds the nodes of one operation (export_operations.cc).
+absl::Status ExportOperation(Exporter& exporter, const graph::Node& node);
+
+void SetInt(::onnx::NodeProto& node, const std::string& name, int64_t value);
+void SetFloat(::onnx::NodeProto& node, const std::string& name, float value);
+void SetInts(::onnx::NodeProto& node, const std::string& name, const std::vector<int64_t>& values);
+void SetString(::onnx::NodeProto& node, const std::string& name, const std::string& value);
+void FillTensor(const graph::Tensor& tensor, ::onnx::TensorProto& proto);
+
+}  // namespace fourfold::onnx

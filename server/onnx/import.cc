@@ -1,0 +1,288 @@
+#include "server/onnx/import.h"
+
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "onnx/onnx.pb.h"
+#include "server/base/status_macros.h"
+#include "server/graph/infer_shapes.h"
+#include "server/onnx/element_type.h"
+#include "server/onnx/import_tensor.h"
+#include "server/onnx/node_builder.h"
+#include "server/onnx/operators.h"
+#include "server/onnx/parse_model.h"
+#include "server/onnx/sort_nodes.h"
+
+namespace fourfold::onnx {
+namespace {
+
+using graph::ValueId;
+
+bool IsDefaultDomain(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
+
+// What a model needs that we lack, gathered so that one message names all of it.
+class Lacking {
+ public:
+  void Add(const ::onnx::NodeProto& node, const std::string& node_name, int64_t opset,
+           absl::string_view what) {
+    std::string kind = node.op_type();
+    if (!IsDefaultDomain(node.domain())) kind = absl::StrCat(node.domain(), ".", kind);
+    kind = absl::StrCat(kind.substr(0, 100), " (",
+                        IsDefaultDomain(node.domain()) ? absl::StrCat("opset ", opset, "; ") : "", what,
+                        what.empty() ? "" : "; ");
+    auto& [first, count] = kinds_[kind];
+    if (count++ == 0) first = node_name;
+  }
+
+  bool empty() const { return kinds_.empty(); }
+
+  absl::Status ToStatus() const {
+    constexpr size_t kListed = 50;
+    std::vector<std::string> texts;
+    for (const auto& [kind, nodes] : kinds_) {
+      if (texts.size() == kListed) break;
+      const auto& [first, count] = nodes;
+      texts.push_back(absl::StrCat(kind, "node ", Quoted(first),
+                                   count > 1 ? absl::StrCat(" and ", count - 1, " more") : "", ")"));
+    }
+    if (kinds_.size() > kListed) texts.push_back(absl::StrCat("and ", kinds_.size() - kListed, " more"));
+    return absl::UnimplementedError(
+        absl::StrCat(kinds_.size(), kinds_.size() == 1 ? " operator is" : " operators are",
+                     " not supported: ", absl::StrJoin(texts, ", ")));
+  }
+
+ private:
+  std::map<std::string, std::pair<std::string, size_t>> kinds_;  // kind -> first node, number of nodes
+};
+
+class Importer {
+ public:
+  Importer(const ::onnx::ModelProto& model, const ImportLimits& limits) : model_(model) {
+    scope_.limits = limits;
+  }
+
+  absl::StatusOr<graph::Graph> Run() {
+    RETURN_IF_ERROR(ReadOpset());
+    RETURN_IF_ERROR(CheckContents());
+    ASSIGN_OR_RETURN(const std::vector<int> order, SortNodes(model_.graph()));
+    RETURN_IF_ERROR(AddInputs());
+    RETURN_IF_ERROR(AddInitializers());
+    RETURN_IF_ERROR(AddNodes(order));
+    RETURN_IF_ERROR(AddOutputs());
+    scope_.graph.name = model_.graph().name();
+    for (const auto& entry : model_.metadata_props()) scope_.graph.metadata[entry.key()] = entry.value();
+    RETURN_IF_ERROR(graph::InferShapes(scope_.graph));
+    return std::move(scope_.graph);
+  }
+
+ private:
+  absl::Status ReadOpset() {
+    for (const auto& opset : model_.opset_import()) {
+      if (IsDefaultDomain(opset.domain())) scope_.opset = opset.version();
+    }
+    if (scope_.opset == 0) {
+      return absl::InvalidArgumentError("the model states no opset of the default domain");
+    }
+    if (scope_.opset < kOldestOpset || scope_.opset > kNewestOpset) {
+      return absl::UnimplementedError(absl::StrCat("the model is of opset ", scope_.opset, ", ",
+                                                   kOldestOpset, " to ", kNewestOpset,
+                                                   " are supported"));
+    }
+    return absl::OkStatus();
+  }
+
+  // What is settled before any value exists; also notes which names are read.
+  absl::Status CheckContents() {
+    const ::onnx::GraphProto& graph = model_.graph();
+    if (graph.output_size() == 0) return absl::InvalidArgumentError("the model has no outputs");
+    if (graph.sparse_initializer_size() > 0) {
+      return absl::UnimplementedError(absl::StrCat(
+          "sparse initializers are not supported: ",
+          Quoted(graph.sparse_initializer(0).values().name())));
+    }
+    size_t values = static_cast<size_t>(graph.input_size()) + static_cast<size_t>(graph.initializer_size());
+    for (const auto& node : graph.node()) {
+      values += static_cast<size_t>(node.output_size());
+      scope_.read.insert(node.input().begin(), node.input().end());
+    }
+    for (const auto& output : graph.output()) scope_.read.insert(output.name());
+    return CheckValueCount(values);
+  }
+
+  absl::Status CheckValueCount(size_t count) const {
+    if (count <= scope_.limits.values) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("the model has more than ", scope_.limits.values, " values, the limit"));
+  }
+
+  // Registers a name of the file; INVALID_ARGUMENT if it is there already.
+  absl::Status Add(graph::Value value, const char* role) {
+    const std::string name = value.name;
+    if (name.empty()) return absl::InvalidArgumentError(absl::StrCat("an ", role, " has no name"));
+    const auto [entry, fresh] = scope_.values.try_emplace(name, graph::kNoValue);
+    if (!fresh) {
+      return absl::InvalidArgumentError(absl::StrCat("the ", role, " ", Quoted(name),
+                                                     " is there already: inputs, initializers and "
+                                                     "outputs of nodes have names of their own"));
+    }
+    scope_.value_names.Unique(name);
+    entry->second = scope_.graph.AddValue(std::move(value));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<const ::onnx::TypeProto::Tensor*> TensorType(const ::onnx::ValueInfoProto& info,
+                                                              const char* role) const {
+    if (info.type().has_tensor_type()) return &info.type().tensor_type();
+    if (info.type().value_case() == ::onnx::TypeProto::VALUE_NOT_SET) {
+      return absl::InvalidArgumentError(absl::StrCat(role, " ", Quoted(info.name()), " has no type"));
+    }
+    return absl::UnimplementedError(
+        absl::StrCat(role, " ", Quoted(info.name()), " is not a tensor; only tensors are supported"));
+  }
+
+  absl::Status AddInputs() {
+    std::unordered_set<std::string> initialized;
+    for (const auto& tensor : model_.graph().initializer()) initialized.insert(tensor.name());
+    for (const auto& info : model_.graph().input()) {
+      if (initialized.contains(info.name())) continue;  // a constant with a name for overriding it
+      RETURN_IF_ERROR(AddInput(info));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddInput(const ::onnx::ValueInfoProto& info) {
+    ASSIGN_OR_RETURN(const ::onnx::TypeProto::Tensor* type, TensorType(info, "input"));
+    const std::optional<graph::DataType> element = ElementTypeOf(type->elem_type());
+    if (!element) {
+      return absl::UnimplementedError(absl::StrCat("input ", Quoted(info.name()), " has the element type ",
+                                                   OnnxTypeText(type->elem_type()),
+                                                   ", which is not supported"));
+    }
+    graph::Value value;
+    value.name = info.name();
+    value.type = *element;
+    std::vector<std::string> dim_names;
+    if (type->has_shape()) {
+      graph::Shape shape;
+      for (const auto& dim : type->shape().dim()) {
+        const bool fixed = dim.has_dim_value() && dim.dim_value() >= 0;  // some write -1 for unknown
+        shape.push_back(fixed ? dim.dim_value() : graph::kUnknownDim);
+        dim_names.push_back(fixed ? "" : dim.dim_param());
+      }
+      if (const auto count = CheckedElementCount(shape, scope_.limits); !count.ok()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("input ", Quoted(info.name()), " ", count.status().message()));
+      }
+      value.shape = std::move(shape);
+    }
+    RETURN_IF_ERROR(Add(std::move(value), "input"));
+    scope_.graph.inputs.push_back(scope_.values.at(info.name()));
+    scope_.graph.input_dim_names.push_back(std::move(dim_names));
+    return absl::OkStatus();
+  }
+
+  absl::Status AddInitializers() {
+    for (const auto& tensor : model_.graph().initializer()) {
+      if (!scope_.read.contains(tensor.name())) continue;
+      graph::Value value;
+      value.name = tensor.name();
+      ASSIGN_OR_RETURN(value.constant, ImportTensor(tensor, scope_.limits));
+      value.type = value.constant->type();
+      value.shape = value.constant->shape();
+      RETURN_IF_ERROR(Add(std::move(value), "initializer"));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddNodes(const std::vector<int>& order) {
+    Lacking lacking;
+    for (int index : order) {
+      const ::onnx::NodeProto& proto = model_.graph().node(index);
+      const std::string name = proto.name().empty()
+                                   ? absl::StrCat(proto.op_type(), "_", index) : proto.name();
+      const absl::Status status = AddNode(proto, name);
+      if (absl::IsUnimplemented(status)) {
+        lacking.Add(proto, name, scope_.opset, status.message());
+      } else if (!status.ok()) {
+        return absl::Status(status.code(), absl::StrCat("node ", Quoted(name), " (", proto.op_type(),
+                                                        "): ", status.message()));
+      }
+      RETURN_IF_ERROR(CheckValueCount(scope_.graph.value_count()));
+    }
+    return lacking.empty() ? absl::OkStatus() : lacking.ToStatus();
+  }
+
+  absl::Status AddNode(const ::onnx::NodeProto& proto, const std::string& name) {
+    for (const std::string& input : proto.input()) {
+      if (!input.empty() && !scope_.values.contains(input)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("reads ", Quoted(input), ", which nothing in the model writes"));
+      }
+    }
+    for (const std::string& output : proto.output()) {
+      if (output.empty()) continue;
+      graph::Value value;
+      value.name = output;
+      RETURN_IF_ERROR(Add(std::move(value), "output"));
+    }
+    const OperatorForm* form =
+        IsDefaultDomain(proto.domain()) ? FindOperator(proto.op_type(), scope_.opset) : nullptr;
+    if (form == nullptr) return absl::UnimplementedError("");
+    RETURN_IF_ERROR(CheckCounts(proto, *form));
+    NodeBuilder builder(scope_, proto, name);
+    RETURN_IF_ERROR(form->build(builder));
+    return builder.attributes().Finish();
+  }
+
+  absl::Status CheckCounts(const ::onnx::NodeProto& proto, const OperatorForm& form) const {
+    int inputs = proto.input_size();
+    while (inputs > 0 && proto.input(inputs - 1).empty()) --inputs;
+    bool complete = inputs >= form.min_inputs && inputs <= form.max_inputs;
+    for (int i = 0; complete && i < form.min_inputs; ++i) complete = !proto.input(i).empty();
+    if (!complete) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("has ", inputs, " inputs, ", form.min_inputs, " to ", form.max_inputs,
+                       " are wanted, the first ", form.min_inputs, " of them present"));
+    }
+    if (proto.output_size() == 0) return absl::InvalidArgumentError("has no outputs");
+    for (int i = form.max_outputs; i < proto.output_size(); ++i) {
+      if (!proto.output(i).empty() && scope_.read.contains(proto.output(i))) {
+        return absl::UnimplementedError(absl::StrCat("output ", i));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddOutputs() {
+    std::unordered_set<std::string> seen;
+    for (const auto& info : model_.graph().output()) {
+      const auto value = scope_.values.find(info.name());
+      if (value == scope_.values.end()) {
+        return absl::InvalidArgumentError(absl::StrCat("nothing in the model writes its output ",
+                                                       Quoted(info.name())));
+      }
+      if (!seen.insert(info.name()).second) {
+        return absl::InvalidArgumentError(absl::StrCat("output ", Quoted(info.name()), " is there twice"));
+      }
+      if (info.has_type()) RETURN_IF_ERROR(TensorType(info, "output").status());
+      scope_.graph.outputs.push_back(value->second);
+    }
+    return absl::OkStatus();
+  }
+
+  const ::onnx::ModelProto& model_;
+  ImportScope scope_;
+};
+
+}  // namespace
+
+absl::StatusOr<graph::Graph> Import(std::span<const std::byte> file, const ImportLimits& limits) {
+  ::onnx::ModelProto model;
+  RETURN_IF_ERROR(ParseModel(file, limits, model));
+  return Importer(model, limits).Run();
+}
+
+}  // namespace fourfold::onnx

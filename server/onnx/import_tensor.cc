@@ -1,0 +1,137 @@
+#include "server/onnx/import_tensor.h"
+
+#include <limits>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+#include "server/onnx/element_type.h"
+#include "server/onnx/names.h"
+
+namespace fourfold::onnx {
+namespace {
+
+using graph::DataType;
+using graph::Shape;
+using graph::Tensor;
+using graph::TensorPtr;
+
+// The elements of a typed field, each converted to T (its low bits, as ONNX stores small types).
+template <typename T, typename Field>
+absl::StatusOr<TensorPtr> FromField(DataType type, Shape shape, int64_t count, const Field& field) {
+  if (static_cast<int64_t>(field.size()) != count) {
+    return absl::InvalidArgumentError(absl::StrCat("holds ", field.size(), " elements, its shape ",
+                                                   graph::ShapeText(shape), " wants ", count));
+  }
+  std::vector<T> elements;
+  elements.reserve(static_cast<size_t>(count));
+  for (const auto element : field) elements.push_back(static_cast<T>(element));
+  return Tensor::Of(type, std::move(shape), elements);
+}
+
+absl::StatusOr<TensorPtr> FromRaw(DataType type, Shape shape, int64_t count, const std::string& raw) {
+  const size_t wanted = static_cast<size_t>(count) * graph::ElementSize(type);
+  if (raw.size() != wanted) {
+    return absl::InvalidArgumentError(absl::StrCat("holds ", raw.size(), " bytes, ",
+                                                   graph::TypeText(type), " ",
+                                                   graph::ShapeText(shape), " wants ", wanted));
+  }
+  if (type == DataType::kBool) {
+    std::vector<uint8_t> flags;
+    flags.reserve(raw.size());
+    for (char byte : raw) flags.push_back(byte != 0);
+    return Tensor::Of(type, std::move(shape), flags);
+  }
+  return Tensor::Copy(type, std::move(shape), std::as_bytes(std::span(raw)));
+}
+
+absl::StatusOr<TensorPtr> FromFields(const ::onnx::TensorProto& tensor, DataType type, Shape shape,
+                                     int64_t count) {
+  switch (type) {
+    case DataType::kFloat32:
+      return FromField<float>(type, std::move(shape), count, tensor.float_data());
+    case DataType::kFloat64:
+      return FromField<double>(type, std::move(shape), count, tensor.double_data());
+    case DataType::kInt8:
+      return FromField<int8_t>(type, std::move(shape), count, tensor.int32_data());
+    case DataType::kUint8:
+      return FromField<uint8_t>(type, std::move(shape), count, tensor.int32_data());
+    case DataType::kBool: {
+      std::vector<uint8_t> flags;
+      for (int32_t element : tensor.int32_data()) flags.push_back(element != 0);
+      return FromField<uint8_t>(type, std::move(shape), count, std::span(flags));
+    }
+    case DataType::kInt16:
+      return FromField<int16_t>(type, std::move(shape), count, tensor.int32_data());
+    case DataType::kUint16:
+    case DataType::kFloat16:
+    case DataType::kBFloat16:
+      return FromField<uint16_t>(type, std::move(shape), count, tensor.int32_data());
+    case DataType::kInt32:
+      return FromField<int32_t>(type, std::move(shape), count, tensor.int32_data());
+    case DataType::kUint32:
+      return FromField<uint32_t>(type, std::move(shape), count, tensor.uint64_data());
+    case DataType::kInt64:
+      return FromField<int64_t>(type, std::move(shape), count, tensor.int64_data());
+    case DataType::kUint64:
+      return FromField<uint64_t>(type, std::move(shape), count, tensor.uint64_data());
+  }
+  return absl::InternalError("element type out of range");
+}
+
+absl::StatusOr<TensorPtr> Import(const ::onnx::TensorProto& tensor, const ImportLimits& limits) {
+  if (tensor.data_location() == ::onnx::TensorProto::EXTERNAL || tensor.external_data_size() > 0) {
+    return absl::InvalidArgumentError(
+        "keeps its data in another file; save the model as one file with its weights inside");
+  }
+  if (tensor.has_segment()) return absl::InvalidArgumentError("is a segment of a tensor");
+  const std::optional<DataType> type = ElementTypeOf(tensor.data_type());
+  if (!type) {
+    const std::string text = OnnxTypeText(tensor.data_type());
+    if (tensor.data_type() == ::onnx::TensorProto::UNDEFINED) {
+      return absl::InvalidArgumentError("has no element type");
+    }
+    return absl::UnimplementedError(absl::StrCat("element type ", text));
+  }
+  Shape shape(tensor.dims().begin(), tensor.dims().end());
+  for (int64_t dim : shape) {
+    if (dim < 0) return absl::InvalidArgumentError(absl::StrCat("has the dimension ", dim));
+  }
+  ASSIGN_OR_RETURN(const int64_t count, CheckedElementCount(shape, limits));
+  if (tensor.has_raw_data()) return FromRaw(*type, std::move(shape), count, tensor.raw_data());
+  return FromFields(tensor, *type, std::move(shape), count);
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> CheckedElementCount(const Shape& shape, const ImportLimits& limits) {
+  if (shape.size() > limits.rank) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("has ", shape.size(), " dimensions, at most ", limits.rank, " are allowed"));
+  }
+  int64_t count = 1;
+  bool empty = false;
+  for (int64_t dim : shape) {
+    if (dim == graph::kUnknownDim) continue;
+    if (dim < 0) return absl::InvalidArgumentError(absl::StrCat("has the dimension ", dim));
+    if (dim == 0) {
+      empty = true;
+    } else if (dim > limits.tensor_elements / count) {
+      return absl::InvalidArgumentError(absl::StrCat("has the shape ", graph::ShapeText(shape),
+                                                     ", at most ", limits.tensor_elements,
+                                                     " elements are allowed"));
+    } else {
+      count *= dim;
+    }
+  }
+  return empty ? 0 : count;
+}
+
+absl::StatusOr<TensorPtr> ImportTensor(const ::onnx::TensorProto& tensor, const ImportLimits& limits) {
+  absl::StatusOr<TensorPtr> result = Import(tensor, limits);
+  if (result.ok()) return result;
+  return absl::Status(result.status().code(), absl::StrCat("tensor ", Quoted(tensor.name()), ": ",
+                                                           result.status().message()));
+}
+
+}  // namespace fourfold::onnx

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "onnx/onnx.pb.h"
+#include "server/graph/tensor.h"
+#include "server/onnx/import.h"
+
+namespace fourfold::onnx {
+
+// The constant that a message holds, in raw_data or in the field of its type; sizes are checked
+// against the dimensions before memory is taken.
+//   INVALID_ARGUMENT   sizes that do not fit, limits, data kept outside of the file
+//   UNIMPLEMENTED      element types we lack
+absl::StatusOr<graph::TensorPtr> ImportTensor(const ::onnx::TensorProto& tensor,
+                                              const ImportLimits& limits);
+
+// Number of elements; INVALID_ARGUMENT for negative dimensions and over the limits. kUnknownDim
+// counts as 1.
+absl::StatusOr<int64_t> CheckedElementCount(const graph::Shape& shape, const ImportLimits& limits);
+
+}  // namespace fourfold::onnx

@@ -1,0 +1,107 @@
+#include "server/onnx/node_builder.h"
+
+#include "absl/strings/str_cat.h"
+#include "server/graph/evaluate.h"
+
+namespace fourfold::onnx {
+
+using graph::kNoValue;
+using graph::TensorPtr;
+using graph::ValueId;
+
+ValueId NodeBuilder::input(int i) const {
+  if (i >= proto_.input_size() || proto_.input(i).empty()) return kNoValue;
+  return scope_.values.at(proto_.input(i));
+}
+
+std::vector<ValueId> NodeBuilder::inputs() const {
+  std::vector<ValueId> ids;
+  for (int i = 0; i < proto_.input_size(); ++i) ids.push_back(input(i));
+  return ids;
+}
+
+ValueId NodeBuilder::output(int i) {
+  if (i >= proto_.output_size() || proto_.output(i).empty()) {
+    return NewValue(absl::StrCat("output_", i));
+  }
+  return scope_.values.at(proto_.output(i));
+}
+
+TensorPtr NodeBuilder::Constant(int i) const {
+  constexpr size_t kSmall = 4096;  // bytes: bounds and shapes, not weights
+  const ValueId id = input(i);
+  if (id == kNoValue) return nullptr;
+  if (TensorPtr tensor = scope_.graph.value(id).constant) return tensor;
+  const auto producer = scope_.producers.find(id);
+  if (producer == scope_.producers.end()) return nullptr;
+  const graph::Node& node = scope_.graph.nodes[producer->second];
+  if (!node.as<graph::Cast>() && !node.as<graph::Identity>() && !node.as<graph::Squeeze>() &&
+      !node.as<graph::Unsqueeze>() && !node.as<graph::Reshape>()) {
+    return nullptr;
+  }
+  for (size_t k = 0; k < node.inputs.size(); ++k) {
+    if (node.inputs[k] != kNoValue && !scope_.graph.ConstantInput(node, k)) return nullptr;
+  }
+  const auto results = graph::EvaluateConstant(scope_.graph, node, kSmall);
+  return results && results->size() == 1 ? results->front() : nullptr;
+}
+
+std::optional<graph::Shape> NodeBuilder::KnownShape(ValueId id) const {
+  const graph::Value& value = scope_.graph.value(id);
+  if (value.shape) return value.shape;
+  const auto producer = scope_.producers.find(id);
+  if (producer == scope_.producers.end()) return std::nullopt;
+  const graph::Node& node = scope_.graph.nodes[producer->second];
+  if (!node.as<graph::Dequantize>() && !node.as<graph::Quantize>() && !node.as<graph::Cast>() &&
+      !node.as<graph::Identity>()) {
+    return std::nullopt;
+  }
+  return scope_.graph.value(node.inputs[0]).shape;
+}
+
+ValueId NodeBuilder::NewValue(const std::string& suffix) {
+  graph::Value value;
+  value.name = scope_.value_names.Unique(absl::StrCat(name_, "_", suffix));
+  return scope_.graph.AddValue(std::move(value));
+}
+
+ValueId NodeBuilder::NewConstant(const std::string& suffix, TensorPtr tensor) {
+  return scope_.graph.AddConstant(scope_.value_names.Unique(absl::StrCat(name_, "_", suffix)),
+                                  std::move(tensor));
+}
+
+ValueId NodeBuilder::NewInt64s(const std::string& suffix, const std::vector<int64_t>& values) {
+  const graph::Shape shape = {static_cast<int64_t>(values.size())};
+  return NewConstant(suffix, graph::Tensor::Of(graph::DataType::kInt64, shape, values));
+}
+
+ValueId NodeBuilder::NewFloats(const std::string& suffix, const std::vector<float>& values) {
+  const graph::Shape shape = {static_cast<int64_t>(values.size())};
+  return NewConstant(suffix, graph::Tensor::Of(graph::DataType::kFloat32, shape, values));
+}
+
+ValueId NodeBuilder::NewScalar(const std::string& suffix, float value) {
+  return NewConstant(
+      suffix, graph::Tensor::Of(graph::DataType::kFloat32, {}, std::vector<float>{value}));
+}
+
+void NodeBuilder::SetConstantOutput(int i, TensorPtr tensor) {
+  graph::Value& value = scope_.graph.value(output(i));
+  value.type = tensor->type();
+  value.shape = tensor->shape();
+  value.constant = std::move(tensor);
+}
+
+void NodeBuilder::Emit(graph::Operation operation, std::vector<ValueId> inputs) {
+  Emit(std::move(operation), std::move(inputs), {output(0)});
+}
+
+void NodeBuilder::Emit(graph::Operation operation, std::vector<ValueId> inputs,
+                       std::vector<ValueId> outputs) {
+  while (!inputs.empty() && inputs.back() == kNoValue) inputs.pop_back();
+  for (ValueId id : outputs) scope_.producers[id] = scope_.graph.nodes.size();
+  scope_.graph.nodes.push_back({scope_.node_names.Unique(name_), std::move(operation),
+                                std::move(inputs), std::move(outputs)});
+}
+
+}  // namespace fourfold::onnx

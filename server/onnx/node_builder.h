@@ -1,0 +1,80 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "onnx/onnx.pb.h"
+#include "server/graph/graph.h"
+#include "server/onnx/attributes.h"
+#include "server/onnx/import.h"
+#include "server/onnx/names.h"
+
+namespace fourfold::onnx {
+
+// The state of one import.
+struct ImportScope {
+  ImportLimits limits;
+  int64_t opset = 0;
+  graph::Graph graph;
+  std::unordered_map<std::string, graph::ValueId> values;  // by their name in the file
+  std::unordered_set<std::string> read;                    // names that a node or the caller reads
+  std::unordered_map<graph::ValueId, size_t> producers;    // index of the node that makes a value
+  NameSet value_names;
+  NameSet node_names;
+};
+
+// One ONNX node on its way into the graph: what an operator's builder reads from and writes to.
+// Borrows the scope and the message.
+class NodeBuilder {
+ public:
+  NodeBuilder(ImportScope& scope, const ::onnx::NodeProto& proto, std::string name)
+      : scope_(scope), proto_(proto), name_(std::move(name)), attributes_(proto) {}
+
+  int64_t opset() const { return scope_.opset; }
+  const ImportLimits& limits() const { return scope_.limits; }
+  Attributes& attributes() { return attributes_; }
+
+  int input_count() const { return proto_.input_size(); }
+  int output_count() const { return proto_.output_size(); }
+
+  // kNoValue where absent.
+  graph::ValueId input(int i) const;
+  std::vector<graph::ValueId> inputs() const;
+  bool has_input(int i) const { return input(i) != graph::kNoValue; }
+
+  // The value the file names there; a fresh one where it names none.
+  graph::ValueId output(int i);
+
+  // The constant behind an input, also through one Cast, Identity or change of shape; null if it is
+  // absent or not constant.
+  graph::TensorPtr Constant(int i) const;
+
+  // What is known of a value's shape before inference.
+  std::optional<graph::Shape> KnownShape(graph::ValueId id) const;
+
+  // Values that the file does not name; called after the node and `suffix`.
+  graph::ValueId NewValue(const std::string& suffix);
+  graph::ValueId NewConstant(const std::string& suffix, graph::TensorPtr tensor);
+  graph::ValueId NewInt64s(const std::string& suffix, const std::vector<int64_t>& values);
+  graph::ValueId NewFloats(const std::string& suffix, const std::vector<float>& values);
+  graph::ValueId NewScalar(const std::string& suffix, float value);
+
+  // Makes output `i` a constant; no node is needed for it.
+  void SetConstantOutput(int i, graph::TensorPtr tensor);
+
+  // Adds a node; it writes output(0) unless other outputs are given.
+  void Emit(graph::Operation operation, std::vector<graph::ValueId> inputs);
+  void Emit(graph::Operation operation, std::vector<graph::ValueId> inputs,
+            std::vector<graph::ValueId> outputs);
+
+ private:
+  ImportScope& scope_;
+  const ::onnx::NodeProto& proto_;
+  std::string name_;
+  Attributes attributes_;
+};
+
+}  // namespace fourfold::onnx

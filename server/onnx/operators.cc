@@ -1,0 +1,149 @@
+#include "server/onnx/operators.h"
+
+#include <algorithm>
+
+#include "server/onnx/builders.h"
+
+namespace fourfold::onnx {
+namespace {
+
+using Act = kernels::Activation::Kind;
+using Bin = graph::Binary::Operation;
+using Fun = graph::Eltwise::Function;
+using Kind = graph::Pool::Kind;
+using Red = graph::Reduce::Operation;
+using Builder = absl::Status (*)(NodeBuilder&);
+
+constexpr int64_t kOld = kOldestOpset;
+constexpr int64_t kNew = kNewestOpset;
+constexpr int kMany = 1 << 20;
+
+// Builders with their parameter bound.
+template <Fun function>
+absl::Status Function(NodeBuilder& node) { return BuildEltwise(node, function); }
+template <Act kind>
+absl::Status Activate(NodeBuilder& node) { return BuildActivation(node, kind); }
+template <Bin operation>
+absl::Status Arithmetic(NodeBuilder& node) { return BuildBinary(node, operation); }
+template <Red operation>
+absl::Status Reduce(NodeBuilder& node) { return BuildReduce(node, operation); }
+template <Red operation>
+absl::Status ReduceInput(NodeBuilder& node) { return BuildReduceInput(node, operation); }
+template <Kind kind>
+absl::Status Pool(NodeBuilder& node) { return BuildPool(node, kind); }
+template <Kind kind>
+absl::Status GlobalPool(NodeBuilder& node) { return BuildGlobalPool(node, kind); }
+template <bool logarithm>
+absl::Status Softmax(NodeBuilder& node) { return BuildSoftmax(node, logarithm); }
+absl::Status LeakyRelu(NodeBuilder& node) { return BuildActivation(node, Act::kLeakyRelu, 0.01f); }
+absl::Status Elu(NodeBuilder& node) { return BuildActivation(node, Act::kElu, 1.0f); }
+
+// All that is supported, by name. Ranges of opsets in which an operator only gained element types are
+// one form.
+constexpr OperatorForm kOperators[] = {
+    {"Abs", kOld, kNew, 1, 1, 1, Function<Fun::kAbs>},
+    {"Add", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kAdd>},
+    {"AveragePool", kOld, kNew, 1, 1, 1, Pool<Kind::kAverage>},
+    {"BatchNormalization", kOld, kNew, 5, 5, 1, BuildBatchNormalization},
+    {"Cast", kOld, kNew, 1, 1, 1, BuildCast},
+    {"Ceil", kOld, kNew, 1, 1, 1, Function<Fun::kCeil>},
+    {"Clip", kOld, 10, 1, 1, 1, BuildClipAttributes},
+    {"Clip", 11, kNew, 1, 3, 1, BuildClipInputs},
+    {"Concat", kOld, kNew, 1, kMany, 1, BuildConcat},
+    {"Constant", kOld, kNew, 0, 0, 1, BuildConstant},
+    {"ConstantOfShape", 9, kNew, 1, 1, 1, BuildConstantOfShape},
+    {"Conv", kOld, kNew, 2, 3, 1, BuildConv},
+    {"DequantizeLinear", 10, kNew, 2, 3, 1, BuildDequantizeLinear},
+    {"Div", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kDiv>},
+    {"Dropout", kOld, 11, 1, 1, 1, BuildDropout},
+    {"Dropout", 12, kNew, 1, 3, 1, BuildDropout},
+    {"DynamicQuantizeLinear", 11, kNew, 1, 1, 3, BuildDynamicQuantizeLinear},
+    {"Elu", kOld, kNew, 1, 1, 1, Elu},
+    {"Erf", 9, kNew, 1, 1, 1, Function<Fun::kErf>},
+    {"Exp", kOld, kNew, 1, 1, 1, Function<Fun::kExp>},
+    {"Expand", 8, kNew, 2, 2, 1, BuildExpand},
+    {"Flatten", kOld, kNew, 1, 1, 1, BuildFlatten},
+    {"Floor", kOld, kNew, 1, 1, 1, Function<Fun::kFloor>},
+    {"Gather", kOld, kNew, 2, 2, 1, BuildGather},
+    {"Gelu", 20, kNew, 1, 1, 1, BuildGelu},
+    {"Gemm", kOld, 10, 3, 3, 1, BuildGemm},
+    {"Gemm", 11, kNew, 2, 3, 1, BuildGemm},
+    {"GlobalAveragePool", kOld, kNew, 1, 1, 1, GlobalPool<Kind::kAverage>},
+    {"GlobalMaxPool", kOld, kNew, 1, 1, 1, GlobalPool<Kind::kMax>},
+    {"HardSigmoid", kOld, kNew, 1, 1, 1, BuildHardSigmoid},
+    {"HardSwish", 14, kNew, 1, 1, 1, Activate<Act::kHardSwish>},
+    {"Identity", kOld, kNew, 1, 1, 1, BuildIdentity},
+    {"LeakyRelu", kOld, kNew, 1, 1, 1, LeakyRelu},
+    {"Log", kOld, kNew, 1, 1, 1, Function<Fun::kLog>},
+    {"LogSoftmax", kOld, kNew, 1, 1, 1, Softmax<true>},
+    {"MatMul", kOld, kNew, 2, 2, 1, BuildMatMul},
+    {"Max", kOld, kNew, 1, kMany, 1, Arithmetic<Bin::kMax>},
+    {"MaxPool", kOld, kNew, 1, 1, 1, Pool<Kind::kMax>},
+    {"Min", kOld, kNew, 1, kMany, 1, Arithmetic<Bin::kMin>},
+    {"Mish", 18, kNew, 1, 1, 1, Function<Fun::kMish>},
+    {"Mul", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kMul>},
+    {"Neg", kOld, kNew, 1, 1, 1, Function<Fun::kNeg>},
+    {"Pad", kOld, 10, 1, 1, 1, BuildPadAttributes},
+    {"Pad", 11, 17, 2, 3, 1, BuildPadInputs},
+    {"Pad", 18, kNew, 2, 4, 1, BuildPadInputs},
+    {"Pow", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kPow>},
+    {"QuantizeLinear", 10, kNew, 2, 3, 1, BuildQuantizeLinear},
+    {"Reciprocal", kOld, kNew, 1, 1, 1, Function<Fun::kReciprocal>},
+    {"ReduceL1", kOld, 17, 1, 1, 1, Reduce<Red::kL1>},
+    {"ReduceL1", 18, kNew, 1, 2, 1, ReduceInput<Red::kL1>},
+    {"ReduceL2", kOld, 17, 1, 1, 1, Reduce<Red::kL2>},
+    {"ReduceL2", 18, kNew, 1, 2, 1, ReduceInput<Red::kL2>},
+    {"ReduceLogSum", kOld, 17, 1, 1, 1, Reduce<Red::kLogSum>},
+    {"ReduceLogSum", 18, kNew, 1, 2, 1, ReduceInput<Red::kLogSum>},
+    {"ReduceLogSumExp", kOld, 17, 1, 1, 1, Reduce<Red::kLogSumExp>},
+    {"ReduceLogSumExp", 18, kNew, 1, 2, 1, ReduceInput<Red::kLogSumExp>},
+    {"ReduceMax", kOld, 17, 1, 1, 1, Reduce<Red::kMax>},
+    {"ReduceMax", 18, kNew, 1, 2, 1, ReduceInput<Red::kMax>},
+    {"ReduceMean", kOld, 17, 1, 1, 1, Reduce<Red::kMean>},
+    {"ReduceMean", 18, kNew, 1, 2, 1, ReduceInput<Red::kMean>},
+    {"ReduceMin", kOld, 17, 1, 1, 1, Reduce<Red::kMin>},
+    {"ReduceMin", 18, kNew, 1, 2, 1, ReduceInput<Red::kMin>},
+    {"ReduceProd", kOld, 17, 1, 1, 1, Reduce<Red::kProd>},
+    {"ReduceProd", 18, kNew, 1, 2, 1, ReduceInput<Red::kProd>},
+    {"ReduceSum", kOld, 12, 1, 1, 1, Reduce<Red::kSum>},
+    {"ReduceSum", 13, kNew, 1, 2, 1, ReduceInput<Red::kSum>},
+    {"ReduceSumSquare", kOld, 17, 1, 1, 1, Reduce<Red::kSumSquare>},
+    {"ReduceSumSquare", 18, kNew, 1, 2, 1, ReduceInput<Red::kSumSquare>},
+    {"Relu", kOld, kNew, 1, 1, 1, Activate<Act::kRelu>},
+    {"Reshape", kOld, kNew, 2, 2, 1, BuildReshape},
+    {"Resize", 10, 10, 2, 2, 1, BuildResize10},
+    {"Resize", 11, kNew, 1, 4, 1, BuildResize},
+    {"Round", 11, kNew, 1, 1, 1, Function<Fun::kRound>},
+    {"Shape", kOld, kNew, 1, 1, 1, BuildShape},
+    {"Sigmoid", kOld, kNew, 1, 1, 1, Activate<Act::kSigmoid>},
+    {"Sign", 9, kNew, 1, 1, 1, Function<Fun::kSign>},
+    {"Slice", kOld, 9, 1, 1, 1, BuildSliceAttributes},
+    {"Slice", 10, kNew, 3, 5, 1, BuildSliceInputs},
+    {"Softmax", kOld, kNew, 1, 1, 1, Softmax<false>},
+    {"Softplus", kOld, kNew, 1, 1, 1, Function<Fun::kSoftplus>},
+    {"Softsign", kOld, kNew, 1, 1, 1, Function<Fun::kSoftsign>},
+    {"Split", kOld, 12, 1, 1, kMany, BuildSplitAttributes},
+    {"Split", 13, kNew, 1, 2, kMany, BuildSplitInputs},
+    {"Sqrt", kOld, kNew, 1, 1, 1, Function<Fun::kSqrt>},
+    {"Squeeze", kOld, 12, 1, 1, 1, BuildSqueezeAttributes},
+    {"Squeeze", 13, kNew, 1, 2, 1, BuildSqueezeInputs},
+    {"Sub", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kSub>},
+    {"Sum", kOld, kNew, 1, kMany, 1, Arithmetic<Bin::kAdd>},
+    {"Tanh", kOld, kNew, 1, 1, 1, Activate<Act::kTanh>},
+    {"Transpose", kOld, kNew, 1, 1, 1, BuildTranspose},
+    {"Unsqueeze", kOld, 12, 1, 1, 1, BuildUnsqueezeAttributes},
+    {"Unsqueeze", 13, kNew, 2, 2, 1, BuildUnsqueezeInputs},
+    {"Upsample", kOld, 8, 1, 1, 1, BuildUpsampleAttributes},
+    {"Upsample", 9, 9, 2, 2, 1, BuildUpsampleInputs},
+};
+
+}  // namespace
+
+const OperatorForm* FindOperator(const std::string& op_type, int64_t opset) {
+  const auto* form = std::find_if(std::begin(kOperators), std::end(kOperators), [&](const auto& row) {
+    return row.op_type == op_type && row.since <= opset && opset <= row.until;
+  });
+  return form == std::end(kOperators) ? nullptr : form;
+}
+
+}  // namespace fourfold::onnx

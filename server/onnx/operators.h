@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "server/onnx/node_builder.h"
+
+namespace fourfold::onnx {
+
+inline constexpr int64_t kOldestOpset = 7;
+inline constexpr int64_t kNewestOpset = 22;
+
+// One form of one operator of the default domain: it holds for files of opset `since` to `until`.
+struct OperatorForm {
+  absl::string_view op_type;
+  int64_t since;
+  int64_t until;
+  int min_inputs;  // so many have to be there
+  int max_inputs;
+  int max_outputs;  // further ones may be listed as long as nobody reads them
+  // Adds the node to the graph. UNIMPLEMENTED: what of it we lack, as `mode "cubic"`;
+  // INVALID_ARGUMENT: what is wrong with it. The caller says which node.
+  absl::Status (*build)(NodeBuilder& node);
+};
+
+// Null for operators we lack.
+const OperatorForm* FindOperator(const std::string& op_type, int64_t opset);
+
+}  // namespace fourfold::onnx

@@ -7,7 +7,7 @@ source "$here/progress.sh"
 
 packages=(
   build-essential ccache cmake dpkg-dev ninja-build pkg-config
-  libabsl-dev libcivetweb-dev libgrpc++-dev libonnx-dev libprotobuf-dev libspdlog-dev
+  libabsl-dev libcivetweb-dev libgrpc++-dev libonnx-dev libprotobuf-dev libspdlog-dev libssl-dev
   libstb-dev libzip-dev nlohmann-json3-dev prometheus-cpp-dev protobuf-compiler
   protobuf-compiler-grpc zlib1g-dev
 )

@@ -11,14 +11,16 @@ namespace fourfold::kernels {
 // dst is channels-last, that layout (an operand with at most one element in space has both).
 //
 //   float32 in and out;
-//   integers (uint8/int8 each, kAdd and kMul only), as ONNX Runtime's QLinearAdd and QLinearMul:
+//   integers (a and b uint8 or int8 each, dst either; kAdd and kMul only, no activation: dst's range
+//   implies it), the same bytes as ONNX Runtime's QLinearAdd and QLinearMul on a CPU with AVX2:
 //     add: ra = a.scale / dst.scale, rb = b.scale / dst.scale,
-//          fixed = dst.zero_point - (ra * a.zero_point + rb * b.zero_point)
-//          dst = saturate(round(fixed + ra * a + rb * b)), evaluated fixed + ra*a first, each
-//          multiplication and addition rounded by itself or fused as `FusedMultiplyAdd` below says
-//     mul: dst = saturate(round((a - a.zero_point) * (b - b.zero_point) * (a.scale * b.scale / dst.scale))
-//          + dst.zero_point)
-//     the activation is implied by dst's range: kNone only.
+//          fixed = dst.zero_point - fma(ra, a.zero_point, rb * b.zero_point)
+//          dst = saturate(round(fma(a, ra, fma(b, rb, fixed))))
+//     mul: dst = saturate(round((a - a.zero_point) * (b - b.zero_point) * r + dst.zero_point))
+//          with r = a.scale * b.scale / dst.scale; the product of the integers is exact
+//   all in float32; each fma rounds once, every other operation by itself. The zero point is added
+//   before rounding, so ties go to the even stored value. (Where a is one element and b is not, ONNX
+//   Runtime adds a first, which can move a result next to a tie.)
 //
 //   inputs   a, b       outputs  dst (may be the same buffer as an operand of dst's dims)
 struct BinarySpec {

@@ -11,8 +11,14 @@ namespace fourfold::kernels {
 // whole image). src and dst N x C x spatial, equal types and layouts: float32, or uint8/int8.
 // dst dims decide how many windows there are (ceil_mode); a window may reach past the padding.
 //
-//   average of integers: saturate(round(sum(src - src.zero_point) * (src.scale / dst.scale / count))
-//                        + dst.zero_point); maximum of integers: src and dst have the same params.
+//   average of integers, where one window covers exactly the whole image (a global pool):
+//     dst = saturate(round(sum(src - src.zero_point) * (src.scale / (dst.scale * count)))
+//           + dst.zero_point), the sum exact; as ONNX Runtime's QLinearGlobalAveragePool
+//   other averages of integers, all in float32, summed in row-major order of the window:
+//     mean = sum(src.scale * (src - src.zero_point)) / count
+//     dst = saturate(round(mean / dst.scale + dst.zero_point)); as its QLinearAveragePool
+//   maximum of integers: src and dst have the same params.
+//   A window without any element gives 0 (average; integers: dst's zero point) or the lowest value.
 //
 //   inputs   src        outputs  dst
 struct PoolingSpec {

@@ -1,0 +1,22 @@
+#include "kernels/binary.h"
+
+#include <array>
+
+#if FOURFOLD_WITH_ONEDNN
+#include "kernels/onednn/onednn.h"
+#endif
+#include "kernels/reference/reference.h"
+
+namespace fourfold::kernels {
+
+std::span<const Kernel<BinarySpec>> BinaryKernels() {
+  static constexpr std::array kTable = {
+#if FOURFOLD_WITH_ONEDNN
+      Kernel<BinarySpec>{"onednn", kAvx2, &onednn::PrepareBinary},
+#endif
+      Kernel<BinarySpec>{"reference", kNoFeatures, &reference::PrepareBinary},
+  };
+  return kTable;
+}
+
+}  // namespace fourfold::kernels

@@ -1,0 +1,22 @@
+#include "kernels/matmul.h"
+
+#include <array>
+
+#if FOURFOLD_WITH_ONEDNN
+#include "kernels/onednn/onednn.h"
+#endif
+#include "kernels/reference/reference.h"
+
+namespace fourfold::kernels {
+
+std::span<const Kernel<MatMulSpec>> MatMulKernels() {
+  static constexpr std::array kTable = {
+#if FOURFOLD_WITH_ONEDNN
+      Kernel<MatMulSpec>{"onednn", kAvx2, &onednn::PrepareMatMul},
+#endif
+      Kernel<MatMulSpec>{"reference", kNoFeatures, &reference::PrepareMatMul},
+  };
+  return kTable;
+}
+
+}  // namespace fourfold::kernels

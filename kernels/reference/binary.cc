@@ -1,0 +1,232 @@
+#include <cmath>
+
+#include "kernels/reference/loops.h"
+#include "kernels/reference/reference.h"
+
+namespace fourfold::kernels::reference {
+namespace {
+
+// dst in memory order, with the strides of a and b (0 where broadcast), as few dimensions as possible.
+struct Walk {
+  std::vector<int64_t> dims, a, b, dst;
+};
+
+bool StridesIn(const TensorSpec& operand, const TensorSpec& dst, std::vector<int64_t>* strides) {
+  const size_t rank = dst.dims.size();
+  if (operand.dims.size() != rank) return false;
+  *strides = Strides(operand.dims, dst.layout);
+  int64_t in_space = 1;
+  for (size_t d = 2; d < rank; ++d) in_space *= operand.dims[d];
+  if (rank >= 3 && operand.layout != dst.layout && in_space > 1) return false;
+  for (size_t d = 0; d < rank; ++d) {
+    if (operand.dims[d] != dst.dims[d] && operand.dims[d] != 1) return false;
+    if (operand.dims[d] == 1) (*strides)[d] = 0;
+  }
+  return true;
+}
+
+bool MakeWalk(const BinarySpec& spec, Walk* walk) {
+  std::vector<int64_t> a, b;
+  if (!StridesIn(spec.a, spec.dst, &a) || !StridesIn(spec.b, spec.dst, &b)) return false;
+  const std::vector<int64_t> dst = Strides(spec.dst.dims, spec.dst.layout);
+  for (size_t d : MemoryOrder(spec.dst.dims.size(), spec.dst.layout)) {
+    const int64_t dim = spec.dst.dims[d];
+    if (dim == 1) continue;
+    if (!walk->dims.empty() && walk->a.back() == dim * a[d] && walk->b.back() == dim * b[d]) {
+      walk->dims.back() *= dim;
+      walk->a.back() = a[d];
+      walk->b.back() = b[d];
+      walk->dst.back() = dst[d];
+      continue;
+    }
+    walk->dims.push_back(dim);
+    walk->a.push_back(a[d]);
+    walk->b.push_back(b[d]);
+    walk->dst.push_back(dst[d]);
+  }
+  if (walk->dims.empty()) *walk = {.dims = {1}, .a = {0}, .b = {0}, .dst = {1}};
+  return walk->dims.size() <= kMaxRank;
+}
+
+struct Steps {
+  int64_t a, b;
+};
+
+// Calls row(a offset, b offset, dst offset, count, steps) over dst.
+template <typename Row>
+void ForRows(const RunArgs& args, const Walk& walk, const Row& row) {
+  constexpr int64_t kBlock = 4096;
+  const size_t outer = walk.dims.size() - 1;
+  const int64_t length = walk.dims[outer];
+  const Steps steps{walk.a[outer], walk.b[outer]};
+  int64_t rows = 1;
+  for (size_t d = 0; d < outer; ++d) rows *= walk.dims[d];
+  if (rows == 0 || length == 0) return;
+  const int64_t blocks = (length + kBlock - 1) / kBlock;
+  ForRange(*args.parallel, rows * blocks, 2 * std::min(length, kBlock), [&](int64_t begin, int64_t end) {
+    Odometer<3> at(walk.dims.data(), outer, {walk.a.data(), walk.b.data(), walk.dst.data()},
+                   begin / blocks);
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const int64_t first = unit % blocks * kBlock;
+      row(at.offset(0) + first * steps.a, at.offset(1) + first * steps.b, at.offset(2) + first,
+          std::min(kBlock, length - first), steps);
+      if (first + kBlock >= length) at.Next();
+    }
+  });
+}
+
+// dst[i] = f(a[i], b[i]) with the common steps made constants for the vectoriser.
+template <typename A, typename B, typename T, typename F>
+FOURFOLD_INLINE void Loop(const A* a, const B* b, T* dst, int64_t count, Steps steps, const F& f) {
+  if (steps.a == 1 && steps.b == 1) {
+    for (int64_t i = 0; i < count; ++i) dst[i] = f(a[i], b[i]);
+  } else if (steps.a == 1 && steps.b == 0) {
+    const B value = *b;
+    for (int64_t i = 0; i < count; ++i) dst[i] = f(a[i], value);
+  } else if (steps.a == 0 && steps.b == 1) {
+    const A value = *a;
+    for (int64_t i = 0; i < count; ++i) dst[i] = f(value, b[i]);
+  } else {
+    for (int64_t i = 0; i < count; ++i) dst[i] = f(a[i * steps.a], b[i * steps.b]);
+  }
+}
+
+template <typename F>
+PreparedPtr FloatKernel(Walk walk, const Activation& activation, F f) {
+  return MakeKernel("reference/plain", [walk = std::move(walk), activation, f](const RunArgs& args) {
+    const float* a = Input<float>(args, 0);
+    const float* b = Input<float>(args, 1);
+    float* dst = Output<float>(args);
+    ForRows(args, walk, [&](int64_t at_a, int64_t at_b, int64_t at, int64_t count, Steps steps) {
+      Loop(a + at_a, b + at_b, dst + at, count, steps, f);
+      float* row = dst + at;
+      if (activation.kind == Activation::Kind::kRelu) {
+        for (int64_t i = 0; i < count; ++i) row[i] = row[i] > 0.0f ? row[i] : 0.0f;
+      } else if (activation.kind != Activation::Kind::kNone) {
+        for (int64_t i = 0; i < count; ++i) row[i] = Activate(activation, row[i]);
+      }
+    });
+  });
+}
+
+PreparedPtr PrepareFloat(const BinarySpec& spec, Walk walk) {
+  using Operation = BinarySpec::Operation;
+  const auto kernel = [&](auto f) { return FloatKernel(std::move(walk), spec.activation, f); };
+  switch (spec.operation) {
+    case Operation::kAdd: return kernel([](float a, float b) { return a + b; });
+    case Operation::kSub: return kernel([](float a, float b) { return a - b; });
+    case Operation::kMul: return kernel([](float a, float b) { return a * b; });
+    case Operation::kDiv: return kernel([](float a, float b) { return a / b; });
+    case Operation::kMax: return kernel([](float a, float b) { return a < b || b != b ? b : a; });
+    case Operation::kMin: return kernel([](float a, float b) { return b < a || b != b ? b : a; });
+    case Operation::kPow: return kernel([](float a, float b) { return std::pow(a, b); });
+  }
+  return nullptr;
+}
+
+struct AddParams {
+  float ra, rb, fixed;
+};
+struct MulParams {
+  int32_t a_zero, b_zero;
+  float ratio, zero;
+};
+
+// The whole kernel for one combination of types, non-template so that it can have clones.
+template <typename A, typename B, typename T>
+FOURFOLD_INLINE void AddLoop(const A* a, const B* b, T* dst, int64_t count, Steps steps, AddParams p) {
+  Loop(a, b, dst, count, steps, [p](A x, B y) {
+    const float sum = __builtin_fmaf(static_cast<float>(y), p.rb, p.fixed);
+    return Saturate<T>(__builtin_fmaf(static_cast<float>(x), p.ra, sum), 0.0f);
+  });
+}
+template <typename A, typename B, typename T>
+FOURFOLD_INLINE void MulLoop(const A* a, const B* b, T* dst, int64_t count, Steps steps, MulParams p) {
+  Loop(a, b, dst, count, steps, [p](A x, B y) {
+    const int32_t product = (x - p.a_zero) * (y - p.b_zero);
+    return Saturate<T>(static_cast<float>(product) * p.ratio + p.zero, 0.0f);
+  });
+}
+
+#define FOURFOLD_INTEGER_ROWS(A, B, T)                                                                 \
+  FOURFOLD_FMA_CLONES void Row(const A* a, const B* b, T* dst, int64_t count, Steps steps,             \
+                               AddParams params) {                                                     \
+    AddLoop(a, b, dst, count, steps, params);                                                          \
+  }                                                                                                    \
+  FOURFOLD_CLONES void Row(const A* a, const B* b, T* dst, int64_t count, Steps steps,                 \
+                           MulParams params) {                                                         \
+    MulLoop(a, b, dst, count, steps, params);                                                          \
+  }
+FOURFOLD_INTEGER_ROWS(uint8_t, uint8_t, uint8_t)
+FOURFOLD_INTEGER_ROWS(uint8_t, uint8_t, int8_t)
+FOURFOLD_INTEGER_ROWS(uint8_t, int8_t, uint8_t)
+FOURFOLD_INTEGER_ROWS(uint8_t, int8_t, int8_t)
+FOURFOLD_INTEGER_ROWS(int8_t, uint8_t, uint8_t)
+FOURFOLD_INTEGER_ROWS(int8_t, uint8_t, int8_t)
+FOURFOLD_INTEGER_ROWS(int8_t, int8_t, uint8_t)
+FOURFOLD_INTEGER_ROWS(int8_t, int8_t, int8_t)
+#undef FOURFOLD_INTEGER_ROWS
+
+template <typename A, typename B, typename T, typename Params>
+PreparedPtr IntegerKernel(Walk walk, Params params) {
+  return MakeKernel("reference/plain", [walk = std::move(walk), params](const RunArgs& args) {
+    const A* a = Input<A>(args, 0);
+    const B* b = Input<B>(args, 1);
+    T* dst = Output<T>(args);
+    ForRows(args, walk, [&](int64_t at_a, int64_t at_b, int64_t at, int64_t count, Steps steps) {
+      Row(a + at_a, b + at_b, dst + at, count, steps, params);
+    });
+  });
+}
+
+// Calls f with a value of the integer type that `type` names.
+template <typename F>
+PreparedPtr WithType(ElementType type, const F& f) {
+  return type == ElementType::kUint8 ? f(uint8_t{}) : f(int8_t{});
+}
+
+template <typename Params>
+PreparedPtr PrepareInteger(const BinarySpec& spec, const Walk& walk, Params params) {
+  return WithType(spec.a.type, [&](auto a) {
+    return WithType(spec.b.type, [&](auto b) {
+      return WithType(spec.dst.type, [&](auto dst) {
+        return IntegerKernel<decltype(a), decltype(b), decltype(dst)>(walk, params);
+      });
+    });
+  });
+}
+
+AddParams AddParamsOf(const BinarySpec& spec) {
+  AddParams p{};
+  p.ra = spec.a_params.scale / spec.dst_params.scale;
+  p.rb = spec.b_params.scale / spec.dst_params.scale;
+  const float zeros = std::fma(p.ra, static_cast<float>(spec.a_params.zero_point),
+                               p.rb * static_cast<float>(spec.b_params.zero_point));
+  p.fixed = static_cast<float>(spec.dst_params.zero_point) - zeros;
+  return p;
+}
+
+}  // namespace
+
+PreparedPtr PrepareBinary(const BinarySpec& spec, const PrepareContext&) {
+  Walk walk;
+  if (!MakeWalk(spec, &walk)) return nullptr;
+  const auto all = [&](auto is) { return is(spec.a.type) && is(spec.b.type) && is(spec.dst.type); };
+  if (all([](ElementType type) { return type == ElementType::kFloat32; })) {
+    return PrepareFloat(spec, std::move(walk));
+  }
+  if (!all(IsInteger8) || spec.activation.kind != Activation::Kind::kNone) return nullptr;
+  if (spec.operation == BinarySpec::Operation::kAdd) {
+    return PrepareInteger(spec, walk, AddParamsOf(spec));
+  }
+  if (spec.operation == BinarySpec::Operation::kMul) {
+    return PrepareInteger(
+        spec, walk,
+        MulParams{.a_zero = spec.a_params.zero_point, .b_zero = spec.b_params.zero_point,
+                  .ratio = spec.a_params.scale * spec.b_params.scale / spec.dst_params.scale,
+                  .zero = static_cast<float>(spec.dst_params.zero_point)});
+  }
+  return nullptr;
+}
+
+}  // namespace fourfold::kernels::reference

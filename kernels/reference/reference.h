@@ -1,0 +1,35 @@
+#pragma once
+
+#include "kernels/binary.h"
+#include "kernels/convert.h"
+#include "kernels/convolution.h"
+#include "kernels/copy.h"
+#include "kernels/eltwise.h"
+#include "kernels/matmul.h"
+#include "kernels/pad.h"
+#include "kernels/pooling.h"
+#include "kernels/quantize.h"
+#include "kernels/reduce.h"
+#include "kernels/resize.h"
+#include "kernels/softmax.h"
+
+// The implementations that define what every other one computes: plain loops that serve every spec
+// its header describes. Null only for a spec the header refuses or gives no meaning.
+namespace fourfold::kernels::reference {
+
+PreparedPtr PrepareBinary(const BinarySpec& spec, const PrepareContext& context);
+PreparedPtr PrepareConvert(const ConvertSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareConvolution(const ConvolutionSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareCopy(const CopySpec& spec, const PrepareContext& context);
+PreparedPtr PrepareDequantize(const QuantizeSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareDynamicQuantize(const DynamicQuantizeSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareEltwise(const EltwiseSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareMatMul(const MatMulSpec& spec, const PrepareContext& context);
+PreparedPtr PreparePad(const PadSpec& spec, const PrepareContext& context);
+PreparedPtr PreparePooling(const PoolingSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareQuantize(const QuantizeSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareReduce(const ReduceSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareResize(const ResizeSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareSoftmax(const SoftmaxSpec& spec, const PrepareContext& context);
+
+}  // namespace fourfold::kernels::reference

@@ -15,11 +15,10 @@ fi
 clang-format --version
 mapfile -t files < <(git ls-files -- '*.cc' '*.h')
 ((${#files[@]} > 0)) || { echo "no C++ file found"; exit 1; }
-bad=()
-for file in "${files[@]}"; do
-  [[ -f $file ]] || continue
-  clang-format --dry-run -Werror "$file" >/dev/null 2>&1 || bad+=("$file")
-done
-printf 'not formatted: %s\n' "${bad[@]+"${bad[@]}"}"
+there=()
+for file in "${files[@]}"; do [[ ! -f $file ]] || there+=("$file"); done
+mapfile -t bad < <(clang-format --dry-run -Werror "${there[@]}" 2>&1 |
+  sed -nE 's/^([^:]+):[0-9]+:[0-9]+: (error|warning): .*/\1/p' | sort -u)
+for file in "${bad[@]+"${bad[@]}"}"; do echo "not formatted: $file"; done
 echo "${#files[@]} files, ${#bad[@]} not formatted; mend with: clang-format -i FILE..."
 ((${#bad[@]} == 0))

@@ -26,11 +26,11 @@ struct ClientOptions {
 };
 
 struct InferRequest {
-  std::string model;    // NAME or NAME@VARIANT
-  int64_t version = 0;  // 0: the newest
-  std::string id;       // echoed; may be empty
-  std::vector<Tensor> inputs;
-  std::vector<std::string> outputs;  // names; empty: all
+  std::string model = {};  // NAME or NAME@VARIANT
+  int64_t version = 0;     // 0: the newest
+  std::string id = {};     // echoed; may be empty
+  std::vector<Tensor> inputs = {};
+  std::vector<std::string> outputs = {};  // names; empty: all
 };
 
 struct InferResponse {
@@ -42,14 +42,14 @@ struct InferResponse {
 };
 
 struct DownloadRequest {
-  std::string model;
+  std::string model = {};
   int64_t version = 0;  // 0: the newest
-  std::string variant;  // empty: the default variant
+  std::string variant = {};  // empty: the default variant
   // The file to write. It appears, or replaces an older one, only when all bytes have arrived and
   // their checksum is right.
-  std::string path;
+  std::string path = {};
   // Called after each chunk with the bytes so far and in total; may be empty.
-  std::function<void(int64_t done_bytes, int64_t total_bytes)> progress;
+  std::function<void(int64_t done_bytes, int64_t total_bytes)> progress = {};
 };
 
 struct Downloaded {

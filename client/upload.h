@@ -18,14 +18,14 @@ struct UploadProgress {
 };
 
 struct UploadRequest {
-  std::string model;       // the name to serve it by
-  std::string model_path;  // the ONNX file
-  std::vector<std::string> variants;  // empty: all that the server offers
+  std::string model = {};                  // the name to serve it by
+  std::string model_path = {};             // the ONNX file
+  std::vector<std::string> variants = {};  // empty: all that the server offers
   // Borrowed for the call; null: none. An input's name may be empty if the model has only one.
   const samples::SampleSource* calibration = nullptr;  // its labels are not sent
   const samples::SampleSource* evaluation = nullptr;   // with its labels, if it has them
   // Called after each message that was sent; may be empty.
-  std::function<void(const UploadProgress&)> progress;
+  std::function<void(const UploadProgress&)> progress = {};
   // Bytes of model or samples in one message (one sample at least). More is slightly faster and
   // needs more memory on both sides; servers refuse messages above their limit.
   int64_t message_bytes = 1 << 20;

@@ -1,0 +1,12 @@
+fourfold_test(client_test
+  SOURCES
+    client_command_test.cc
+    client_fake_server.cc
+    client_flags_test.cc
+    client_service_test.cc
+    client_text_test.cc
+  PRIVATE
+    absl::strings
+    fourfold::cli
+    fourfold::client
+    fourfold::proto)

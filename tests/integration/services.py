@@ -53,9 +53,10 @@ class ServicesTest(unittest.TestCase):
 
     # ---- standard services ----
 
-    def test_health_says_serving(self):
+    def test_health_says_serving_of_the_server_and_of_each_variant(self):
+        self.server.upload_digits()
         health = health_pb2_grpc.HealthStub(self.channel)
-        for service in ("", "inference.GRPCInferenceService"):
+        for service in ("", "digits", *(f"digits@{v}" for v in VARIANTS)):
             answer = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)
             self.assertEqual(answer.status, health_pb2.HealthCheckResponse.SERVING, service)
         self.refused(grpc.StatusCode.NOT_FOUND, health.Check,

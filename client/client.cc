@@ -31,10 +31,9 @@ inference::ModelInferRequest ToProto(const InferRequest& request) {
 
 absl::StatusOr<InferResponse> FromProto(inference::ModelInferResponse& proto) {
   if (proto.outputs_size() != proto.raw_output_contents_size()) {
-    return absl::DataLossError(absl::StrCat("response of ", proto.model_name(), " has ",
-                                            proto.outputs_size(), " outputs but ",
-                                            proto.raw_output_contents_size(),
-                                            " raw contents, wanted as many"));
+    return absl::DataLossError(absl::StrCat(
+        "response of ", proto.model_name(), " has ", proto.outputs_size(), " outputs but ",
+        proto.raw_output_contents_size(), " raw contents, wanted as many"));
   }
   InferResponse response;
   response.model = proto.model_name();
@@ -122,8 +121,8 @@ absl::StatusOr<ServerStatus> Client::Status() {
   auto live = Call<inference::ServerLiveResponse>(*connection_, stub, &InferenceStub::ServerLive,
                                                   inference::ServerLiveRequest());
   if (!live.ok()) return live.status();
-  auto ready = Call<inference::ServerReadyResponse>(
-      *connection_, stub, &InferenceStub::ServerReady, inference::ServerReadyRequest());
+  auto ready = Call<inference::ServerReadyResponse>(*connection_, stub, &InferenceStub::ServerReady,
+                                                    inference::ServerReadyRequest());
   if (!ready.ok()) return ready.status();
   auto metadata = Call<inference::ServerMetadataResponse>(
       *connection_, stub, &InferenceStub::ServerMetadata, inference::ServerMetadataRequest());
@@ -136,8 +135,8 @@ absl::StatusOr<ServerStatus> Client::Status() {
 }
 
 absl::StatusOr<InferResponse> Client::Infer(const InferRequest& request) {
-  auto response = Call<inference::ModelInferResponse>(
-      *connection_, *connection_->inference, &InferenceStub::ModelInfer, ToProto(request));
+  auto response = Call<inference::ModelInferResponse>(*connection_, *connection_->inference,
+                                                      &InferenceStub::ModelInfer, ToProto(request));
   if (!response.ok()) return response.status();
   return FromProto(*response);
 }
@@ -147,8 +146,8 @@ absl::StatusOr<std::vector<TensorDescription>> Client::Inputs(const std::string&
   inference::ModelMetadataRequest request;
   request.set_name(model);
   request.set_version(VersionText(version));
-  auto response = Call<inference::ModelMetadataResponse>(
-      *connection_, *connection_->inference, &InferenceStub::ModelMetadata, request);
+  auto response = Call<inference::ModelMetadataResponse>(*connection_, *connection_->inference,
+                                                         &InferenceStub::ModelMetadata, request);
   if (!response.ok()) return response.status();
   return fourfold::client::FromProto(response->inputs());
 }

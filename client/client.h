@@ -43,7 +43,7 @@ struct InferResponse {
 
 struct DownloadRequest {
   std::string model = {};
-  int64_t version = 0;  // 0: the newest
+  int64_t version = 0;       // 0: the newest
   std::string variant = {};  // empty: the default variant
   // The file to write. It appears, or replaces an older one, only when all bytes have arrived and
   // their checksum is right.

@@ -26,7 +26,7 @@ inline bool IsFinal(JobState state) {
 }
 
 struct JobEvent {
-  std::string stage;  // "upload", "import", "optimize", "calibrate", "quantize", ...
+  std::string stage;   // "upload", "import", "optimize", "calibrate", "quantize", ...
   double percent = 0;  // of the stage
   std::string message;
   JobState state = JobState::kUnknown;

@@ -135,8 +135,8 @@ class Sender {
       if (!sample.ok()) return sample.status();
       for (int i = 0; i < batch.tensors_size(); ++i) {
         const std::span<const std::byte> bytes = sample->inputs[static_cast<size_t>(i)];
-        batch.mutable_tensors(i)->mutable_raw()->append(
-            reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        batch.mutable_tensors(i)->mutable_raw()->append(reinterpret_cast<const char*>(bytes.data()),
+                                                        bytes.size());
       }
     }
     return absl::OkStatus();

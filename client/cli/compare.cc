@@ -27,15 +27,15 @@ Outcome Run(const Arguments& arguments, const Context& context, client::Client& 
 }  // namespace
 
 Command CompareCommand() {
-  return {.name = "compare",
-          .operands = {"NAME"},
-          .summary = "Show what each variant of a model costs and loses.",
-          .details =
-              "Size, latency and accuracy as the server measured them on its machine. In JSON and\n"
-              "CSV: sizes in bytes, times in milliseconds, accuracies as fractions from 0 to 1.",
-          .flags = {VersionFlag("The version to show; else the newest."),
-                    FormatFlag("table|json|csv")},
-          .run = Run};
+  return {
+      .name = "compare",
+      .operands = {"NAME"},
+      .summary = "Show what each variant of a model costs and loses.",
+      .details =
+          "Size, latency and accuracy as the server measured them on its machine. In JSON and\n"
+          "CSV: sizes in bytes, times in milliseconds, accuracies as fractions from 0 to 1.",
+      .flags = {VersionFlag("The version to show; else the newest."), FormatFlag("table|json|csv")},
+      .run = Run};
 }
 
 }  // namespace fourfold::cli

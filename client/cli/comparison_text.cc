@@ -25,10 +25,10 @@ ordered_json VariantToJson(const VariantReport& variant) {
                   {"weight_bytes", variant.size.weight_bytes},
                   {"resident_bytes", variant.size.resident_bytes}};
   if (const auto& latency = variant.latency) {
-    json["latency"] = {{"batch", latency->batch},       {"threads", latency->threads},
-                       {"p50_ms", latency->p50_ms},     {"p90_ms", latency->p90_ms},
-                       {"p99_ms", latency->p99_ms},     {"throughput_per_s",
-                                                         latency->throughput_per_s}};
+    json["latency"] = {
+        {"batch", latency->batch},   {"threads", latency->threads},
+        {"p50_ms", latency->p50_ms}, {"p90_ms", latency->p90_ms},
+        {"p99_ms", latency->p99_ms}, {"throughput_per_s", latency->throughput_per_s}};
   }
   json["accuracy"] = ordered_json::object();
   if (const auto& labelled = variant.labelled) {
@@ -94,10 +94,9 @@ std::vector<std::string> TableRow(const VariantReport& variant) {
 
 // One line about how the numbers came about, from the first variant that has them.
 std::string Heading(const Comparison& comparison) {
-  std::string text = absl::StrCat(comparison.model, " version ", comparison.version,
-                                  ", measured on ", comparison.cpu_isa, " with ",
-                                  comparison.cpu_threads,
-                                  comparison.cpu_threads == 1 ? " thread" : " threads");
+  std::string text = absl::StrCat(
+      comparison.model, " version ", comparison.version, ", measured on ", comparison.cpu_isa,
+      " with ", comparison.cpu_threads, comparison.cpu_threads == 1 ? " thread" : " threads");
   for (const VariantReport& variant : comparison.variants) {
     if (!variant.latency) continue;
     absl::StrAppend(&text, "; latency of batch ", variant.latency->batch, " on ",
@@ -175,14 +174,16 @@ std::string ComparisonToTable(const Comparison& comparison) {
   for (const std::string& warning : comparison.warnings) {
     absl::StrAppend(&notes, "warning: ", warning, "\n");
   }
-  return absl::StrCat(Heading(comparison), "\n\n", table.Render(), notes.empty() ? "" : "\n", notes);
+  return absl::StrCat(Heading(comparison), "\n\n", table.Render(), notes.empty() ? "" : "\n",
+                      notes);
 }
 
 std::string ComparisonToCsv(const Comparison& comparison) {
   std::string text =
       "model,version,variant,default,file_bytes,weight_bytes,resident_bytes,batch,threads,p50_ms,"
       "p90_ms,p99_ms,throughput_per_s,labelled_samples,top1,top5,fidelity_samples,top1_agreement,"
-      "agreement_low95,sqnr_db,cosine,int8_macs,fp16_macs,kernels,speedup,size_ratio,top1_delta\r\n";
+      "agreement_low95,sqnr_db,cosine,int8_macs,fp16_macs,kernels,speedup,size_ratio,top1_"
+      "delta\r\n";
   for (const VariantReport& variant : comparison.variants) {
     std::vector<std::string> cells = {comparison.model,
                                       absl::StrCat(comparison.version),
@@ -210,10 +211,11 @@ std::string ComparisonToCsv(const Comparison& comparison) {
     const auto versus = variant.versus_fp32.value_or(client::VersusReport());
     add(variant.versus_fp32.has_value(),
         {Exact(versus.speedup), Exact(versus.size_ratio), Exact(versus.top1_delta)});
-    absl::StrAppend(&text, absl::StrJoin(cells, ",",
-                                         [](std::string* out, const std::string& cell) {
-                                           absl::StrAppend(out, CsvCell(cell));
-                                         }),
+    absl::StrAppend(&text,
+                    absl::StrJoin(cells, ",",
+                                  [](std::string* out, const std::string& cell) {
+                                    absl::StrAppend(out, CsvCell(cell));
+                                  }),
                     "\r\n");
   }
   return text;

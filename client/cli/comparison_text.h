@@ -7,7 +7,8 @@
 
 namespace fourfold::cli {
 
-// The schema that report.json has too; facts that were not measured are left out. Key order is fixed.
+// The schema that report.json has too; facts that were not measured are left out. Key order is
+// fixed.
 nlohmann::ordered_json ComparisonToJson(const client::Comparison& comparison);
 
 // For people: what was measured where, an aligned table with units, notes below it.

@@ -30,10 +30,9 @@ Outcome Run(const Arguments& arguments, const Context& context, client::Client& 
   line.Clear();
   if (!file.ok()) return Failed(file.status());
   if (*format == "json") {
-    const nlohmann::ordered_json json = {{"model", file->model},     {"version", file->version},
-                                         {"variant", file->variant}, {"path", path},
-                                         {"file_bytes", file->file_bytes},
-                                         {"sha256", file->sha256}};
+    const nlohmann::ordered_json json = {
+        {"model", file->model}, {"version", file->version},       {"variant", file->variant},
+        {"path", path},         {"file_bytes", file->file_bytes}, {"sha256", file->sha256}};
     PrintJson(context.out, json);
   } else {
     context.out << file->model << "@" << file->variant << " version " << file->version << " is in "

@@ -12,9 +12,9 @@ namespace fourfold::cli {
 
 // One flag that a command knows.
 struct Flag {
-  std::string name;   // without dashes
-  std::string value;  // what the help shows after "="; empty: a switch, true if it is there
-  std::string help;   // one sentence
+  std::string name;       // without dashes
+  std::string value;      // what the help shows after "="; empty: a switch, true if it is there
+  std::string help;       // one sentence
   bool repeated = false;  // may be given several times
 };
 

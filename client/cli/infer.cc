@@ -50,13 +50,13 @@ absl::StatusOr<std::string> OnlyInput(client::Client& client, const std::string&
   const auto inputs = client.Inputs(model, version);
   if (!inputs.ok()) return inputs.status();
   if (inputs->size() != 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        model, " has the inputs ",
-        absl::StrJoin(*inputs, ", ",
-                      [](std::string* out, const client::TensorDescription& input) {
-                        absl::StrAppend(out, input.name);
-                      }),
-        "; say --input=TENSOR=FILE.npy for each"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(model, " has the inputs ",
+                     absl::StrJoin(*inputs, ", ",
+                                   [](std::string* out, const client::TensorDescription& input) {
+                                     absl::StrAppend(out, input.name);
+                                   }),
+                     "; say --input=TENSOR=FILE.npy for each"));
   }
   return inputs->front().name;
 }
@@ -105,7 +105,8 @@ absl::Status PrintOutputs(const client::InferResponse& response, double millisec
     if (!values.ok()) return values.status();
     table.AddRow({output.name, output.datatype, FormatShape(output.shape), *largest, *values});
   }
-  const bool says_variant = !response.variant.empty() && response.model.find('@') == std::string::npos;
+  const bool says_variant =
+      !response.variant.empty() && response.model.find('@') == std::string::npos;
   out << response.model << (says_variant ? absl::StrCat("@", response.variant) : "") << " version "
       << response.version << " answered in " << FormatFixed(milliseconds, 3) << " ms\n\n"
       << table.Render();
@@ -160,12 +161,14 @@ Command InferCommand() {
   return {.name = "infer",
           .operands = {"NAME[@VARIANT]"},
           .summary = "Run one inference.",
-          .details = "Arrays have the shape of the model's inputs, with the batch axis. Without\n"
-                     "@VARIANT the model's default variant answers.",
+          .details =
+              "Arrays have the shape of the model's inputs, with the batch axis. Without\n"
+              "@VARIANT the model's default variant answers.",
           .flags = {{"input", "[TENSOR=]FILE.npy",
                      "An input; TENSOR may be left out if the model has only one.", true},
                     {"output", "FILE.npz", "Write the outputs, as arrays of their names."},
-                    VersionFlag("The version to ask; else the newest."), FormatFlag("table|json")},
+                    VersionFlag("The version to ask; else the newest."),
+                    FormatFlag("table|json")},
           .run = Run};
 }
 

@@ -18,10 +18,10 @@ std::string ToTable(const std::vector<client::Job>& jobs) {
   table.AddColumn("message", Align::kLeft);
   for (const client::Job& job : jobs) {
     const bool running = job.state == client::JobState::kRunning;
-    table.AddRow({job.job_id, job.model, absl::StrCat(job.version), JobStateName(job.state),
-                  running ? absl::StrCat(job.stage, " ", FormatFixed(job.percent, 0), "%")
-                          : job.stage,
-                  FormatTime(job.created_unix_ms), job.message});
+    table.AddRow(
+        {job.job_id, job.model, absl::StrCat(job.version), JobStateName(job.state),
+         running ? absl::StrCat(job.stage, " ", FormatFixed(job.percent, 0), "%") : job.stage,
+         FormatTime(job.created_unix_ms), job.message});
   }
   return table.Render();
 }

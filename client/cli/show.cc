@@ -13,8 +13,7 @@ using nlohmann::ordered_json;
 ordered_json TensorsToJson(const std::vector<client::TensorDescription>& tensors) {
   ordered_json json = ordered_json::array();
   for (const client::TensorDescription& tensor : tensors) {
-    json.push_back(
-        {{"name", tensor.name}, {"datatype", tensor.datatype}, {"shape", tensor.shape}});
+    json.push_back({{"name", tensor.name}, {"datatype", tensor.datatype}, {"shape", tensor.shape}});
   }
   return json;
 }
@@ -60,11 +59,10 @@ std::string ToTable(const client::ModelDescription& model) {
     variants.AddRow({absl::StrCat(file.variant, file.variant == model.default_variant ? " *" : ""),
                      file.file, FormatBytes(file.file_bytes), file.sha256});
   }
-  return absl::StrCat(model.model, " version ", model.version, " of ",
-                      absl::StrJoin(model.versions, ", "), ", published ",
-                      FormatTime(model.created_unix_ms), " UTC\n\n", tensors.Render(), "\n",
-                      variants.Render(), "\n* answers requests that name only \"", model.model,
-                      "\"\n");
+  return absl::StrCat(
+      model.model, " version ", model.version, " of ", absl::StrJoin(model.versions, ", "),
+      ", published ", FormatTime(model.created_unix_ms), " UTC\n\n", tensors.Render(), "\n",
+      variants.Render(), "\n* answers requests that name only \"", model.model, "\"\n");
 }
 
 Outcome Run(const Arguments& arguments, const Context& context, client::Client& client) {

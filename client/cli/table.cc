@@ -66,8 +66,6 @@ std::string FormatShape(const std::vector<int64_t>& shape) {
   });
 }
 
-std::string FormatFixed(double value, int digits) {
-  return absl::StrFormat("%.*f", digits, value);
-}
+std::string FormatFixed(double value, int digits) { return absl::StrFormat("%.*f", digits, value); }
 
 }  // namespace fourfold::cli

@@ -83,8 +83,8 @@ absl::StatusOr<Elements> Check(const client::Tensor& tensor) {
   for (const int64_t dim : tensor.shape) wanted *= static_cast<double>(dim);
   if (wanted != static_cast<double>(tensor.bytes.size())) {
     return absl::DataLossError(absl::StrCat("output ", tensor.name, " of ", tensor.datatype, " ",
-                                            FormatShape(tensor.shape), " has ",
-                                            tensor.bytes.size(), " bytes, wanted ", wanted));
+                                            FormatShape(tensor.shape), " has ", tensor.bytes.size(),
+                                            " bytes, wanted ", wanted));
   }
   return Elements{*dtype, count};
 }

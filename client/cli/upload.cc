@@ -48,8 +48,8 @@ absl::StatusOr<std::unique_ptr<SampleSource>> OpenSamples(const Arguments& argum
 }
 
 void ShowUpload(const client::UploadProgress& progress, ProgressLine& line) {
-  const double share =
-      static_cast<double>(progress.done) / static_cast<double>(std::max<int64_t>(progress.total, 1));
+  const double share = static_cast<double>(progress.done) /
+                       static_cast<double>(std::max<int64_t>(progress.total, 1));
   switch (progress.part) {
     case UploadPart::kModel:
       line.Show(absl::StrCat("sending model, ", FormatBytes(progress.total)), share);
@@ -82,10 +82,9 @@ Outcome Wait(const client::UploadResult& upload, bool as_json, const Context& co
   });
   line.Clear();
   if (!last.ok()) {
-    return Failed(absl::Status(
-        last.status().code(),
-        absl::StrCat(last.status().message(), "; job ", upload.job_id,
-                     " goes on if the server does, see 'fourfold jobs'")));
+    return Failed(absl::Status(last.status().code(),
+                               absl::StrCat(last.status().message(), "; job ", upload.job_id,
+                                            " goes on if the server does, see 'fourfold jobs'")));
   }
   if (last->state != client::JobState::kDone) {
     return Failed(absl::StrCat("job ", upload.job_id, " ", JobStateName(last->state), " at ",
@@ -131,7 +130,9 @@ Outcome Run(const Arguments& arguments, const Context& context, client::Client& 
   request.evaluation = evaluation->get();
 
   ProgressLine line(context.err, context.err_is_terminal);
-  request.progress = [&line](const client::UploadProgress& progress) { ShowUpload(progress, line); };
+  request.progress = [&line](const client::UploadProgress& progress) {
+    ShowUpload(progress, line);
+  };
   const auto upload = client.Upload(request);
   line.Clear();
   if (!upload.ok()) return Failed(upload.status());
@@ -141,9 +142,8 @@ Outcome Run(const Arguments& arguments, const Context& context, client::Client& 
   }
   if (arguments.IsOn("wait")) return Wait(*upload, as_json, context, client);
   if (as_json) {
-    PrintJson(context.out, {{"job_id", upload->job_id},
-                            {"model", upload->model},
-                            {"version", upload->version}});
+    PrintJson(context.out,
+              {{"job_id", upload->job_id}, {"model", upload->model}, {"version", upload->version}});
   }
   return Done();
 }
@@ -151,32 +151,34 @@ Outcome Run(const Arguments& arguments, const Context& context, client::Client& 
 }  // namespace
 
 Command UploadCommand() {
-  return {
-      .name = "upload",
-      .operands = {"MODEL.onnx"},
-      .summary = "Send a float model with samples; the server makes and measures its variants.",
-      .details =
-          "Samples (PATH) are an .npz whose arrays are named like the model's inputs, first axis =\n"
-          "sample, labels in an integer array \"labels\"; or a folder of pictures, with --labels or\n"
-          "one subfolder per class. A pixel becomes (pixel * scale - mean) / std, pixels from 0 to\n"
-          "255. The variant int8 needs --calibration.",
-      .flags = {{"name", "NAME", "The name to serve the model by."},
-                {"variants", "fp32,fp16,...", "Variants to make; else all."},
-                {"calibration", "PATH", "Representative samples."},
-                {"eval", "PATH", "Held-out samples to measure accuracy with."},
-                {"labels", "FILE.csv", "Classes of the pictures of --eval: file,class."},
-                {"wait", "", "Wait for the variants and show the comparison."},
-                {"input", "TENSOR", "The input that pictures are, if the model has several."},
-                {"resize", "N", "Pictures: shorter side in pixels."},
-                {"crop", "N", "Pictures: side of the square in the middle, pixels."},
-                {"layout", "nchw|nhwc", "Pictures: order of axes; else nchw."},
-                {"channel_order", "rgb|bgr", "Pictures: else rgb."},
-                {"channels", "3|1", "Pictures: colours or grey; else 3."},
-                {"scale", "X", "Pictures: factor for a pixel; else 1."},
-                {"mean", "R,G,B", "Pictures: subtracted after scaling; one number or three."},
-                {"std", "R,G,B", "Pictures: divisor after that; one number or three."},
-                FormatFlag("table|json")},
-      .run = Run};
+  return {.name = "upload",
+          .operands = {"MODEL.onnx"},
+          .summary = "Send a float model with samples; the server makes and measures its variants.",
+          .details =
+              "Samples (PATH) are an .npz whose arrays are named like the model's inputs, first "
+              "axis =\n"
+              "sample, labels in an integer array \"labels\"; or a folder of pictures, with "
+              "--labels or\n"
+              "one subfolder per class. A pixel becomes (pixel * scale - mean) / std, pixels from "
+              "0 to\n"
+              "255. The variant int8 needs --calibration.",
+          .flags = {{"name", "NAME", "The name to serve the model by."},
+                    {"variants", "fp32,fp16,...", "Variants to make; else all."},
+                    {"calibration", "PATH", "Representative samples."},
+                    {"eval", "PATH", "Held-out samples to measure accuracy with."},
+                    {"labels", "FILE.csv", "Classes of the pictures of --eval: file,class."},
+                    {"wait", "", "Wait for the variants and show the comparison."},
+                    {"input", "TENSOR", "The input that pictures are, if the model has several."},
+                    {"resize", "N", "Pictures: shorter side in pixels."},
+                    {"crop", "N", "Pictures: side of the square in the middle, pixels."},
+                    {"layout", "nchw|nhwc", "Pictures: order of axes; else nchw."},
+                    {"channel_order", "rgb|bgr", "Pictures: else rgb."},
+                    {"channels", "3|1", "Pictures: colours or grey; else 3."},
+                    {"scale", "X", "Pictures: factor for a pixel; else 1."},
+                    {"mean", "R,G,B", "Pictures: subtracted after scaling; one number or three."},
+                    {"std", "R,G,B", "Pictures: divisor after that; one number or three."},
+                    FormatFlag("table|json")},
+          .run = Run};
 }
 
 }  // namespace fourfold::cli

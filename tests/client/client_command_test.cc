@@ -34,10 +34,10 @@ struct Result {
 class CommandTest : public ::testing::Test {
  protected:
   CommandTest() {
-    folder_ = std::filesystem::path(::testing::TempDir()) /
-              ("command_" +
-               std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()) +
-               std::to_string(getpid()));
+    folder_ =
+        std::filesystem::path(::testing::TempDir()) /
+        ("command_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()) +
+         std::to_string(getpid()));
     std::filesystem::create_directories(folder_);
     std::ofstream(folder_ / "m.onnx") << "model";
     const float values[] = {0.25F, 0.75F, 0.5F, 0.125F};
@@ -72,7 +72,8 @@ class CommandTest : public ::testing::Test {
 };
 
 FakeBehaviour JobThatSucceeds() {
-  return {.events = {{"import", 100, "", 2}, {"calibrate", 50, "int8", 2}, {"publish", 100, "", 3}}};
+  return {
+      .events = {{"import", 100, "", 2}, {"calibrate", 50, "int8", 2}, {"publish", 100, "", 3}}};
 }
 
 TEST_F(CommandTest, HelpNamesEveryCommandAndFlag) {
@@ -155,8 +156,7 @@ TEST_F(CommandTest, UploadPrintsStagesAndTheTable) {
 
 TEST_F(CommandTest, UploadWhoseJobFailsIsOneWithTheReason) {
   Start({.events = {{"import", 0, "operator Foo is not known", 4}}});
-  const Result result =
-      Run({"upload", Path("m.onnx"), "--name=digits", "--wait", "--format=json"});
+  const Result result = Run({"upload", Path("m.onnx"), "--name=digits", "--wait", "--format=json"});
   EXPECT_EQ(result.code, 1);
   EXPECT_EQ(result.out, "");
   EXPECT_THAT(result.err, HasSubstr("failed at import: operator Foo is not known"));
@@ -189,12 +189,17 @@ TEST_F(CommandTest, InferAsksForNamesIfTheModelHasSeveralInputs) {
 }
 
 TEST_F(CommandTest, EveryCommandPrintsOneJsonObject) {
-  Start({.download_bytes = "", .download_sha256 =
-             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"});
+  Start({.download_bytes = "",
+         .download_sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"});
   const std::vector<std::vector<std::string>> lines = {
-      {"compare", "digits"}, {"list"},           {"show", "digits"},
-      {"jobs"},              {"cancel", "job-1"}, {"delete", "digits", "--version=2"},
-      {"status"},            {"download", "digits@int8", "--output=" + Path("d.onnx")},
+      {"compare", "digits"},
+      {"list"},
+      {"show", "digits"},
+      {"jobs"},
+      {"cancel", "job-1"},
+      {"delete", "digits", "--version=2"},
+      {"status"},
+      {"download", "digits@int8", "--output=" + Path("d.onnx")},
       {"upload", Path("m.onnx"), "--name=digits"}};
   for (std::vector<std::string> words : lines) {
     EXPECT_EQ(Run(words).code, 0) << words[0];
@@ -209,10 +214,13 @@ TEST_F(CommandTest, EveryCommandPrintsOneJsonObject) {
 
 TEST_F(CommandTest, UnknownModelIsOneWithTheServersMessage) {
   Start({});
-  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {"compare", "x"}, {"show", "x"}, {"delete", "x"}, {"cancel", "x"},
-           {"infer", "x", "--input=x=" + Path("x.npy")},
-           {"download", "x", "--output=" + Path("d.onnx")}}) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"compare", "x"},
+                                             {"show", "x"},
+                                             {"delete", "x"},
+                                             {"cancel", "x"},
+                                             {"infer", "x", "--input=x=" + Path("x.npy")},
+                                             {"download", "x", "--output=" + Path("d.onnx")}}) {
     const Result result = Run(words);
     EXPECT_EQ(result.code, 1) << words[0];
     EXPECT_THAT(result.err, HasSubstr("NOT_FOUND: no \"x\"")) << words[0];

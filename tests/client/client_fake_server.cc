@@ -266,8 +266,7 @@ struct FakeServer::Services {
   std::unique_ptr<grpc::Server> server;
 };
 
-FakeServer::FakeServer(FakeBehaviour behaviour)
-    : services_(std::make_unique<Services>(behaviour)) {
+FakeServer::FakeServer(FakeBehaviour behaviour) : services_(std::make_unique<Services>(behaviour)) {
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);

@@ -29,7 +29,8 @@ std::string ErrorOf(const std::vector<std::string>& words) {
 }
 
 TEST(FlagsTest, TakesValuesAfterEqualsAndAfterSpace) {
-  const auto arguments = ParseArguments(Flags(), {"a.onnx", "--format=json", "--version", "3", "b"});
+  const auto arguments =
+      ParseArguments(Flags(), {"a.onnx", "--format=json", "--version", "3", "b"});
   ASSERT_TRUE(arguments.ok()) << arguments.status();
   EXPECT_EQ(arguments->Get("format", ""), "json");
   EXPECT_EQ(*arguments->GetInt("version", 0, 1), 3);

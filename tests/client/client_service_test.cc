@@ -51,11 +51,10 @@ class CountingSource : public samples::SampleSource {
 class ClientTest : public ::testing::Test {
  protected:
   ClientTest() {
-    folder_ = std::filesystem::path(::testing::TempDir()) /
-              ("client_" + std::string(::testing::UnitTest::GetInstance()
-                                           ->current_test_info()
-                                           ->name()) +
-               std::to_string(getpid()));
+    folder_ =
+        std::filesystem::path(::testing::TempDir()) /
+        ("client_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()) +
+         std::to_string(getpid()));
     std::filesystem::create_directories(folder_);
   }
   ~ClientTest() override { std::filesystem::remove_all(folder_); }
@@ -88,18 +87,18 @@ TEST_F(ClientTest, UploadSendsHeaderModelAndSamplesInPieces) {
   evaluation.SetLabels({4, 5, 6});
   int64_t reported_bytes = 0;
   int64_t reported_samples = 0;
-  const auto result = client.Upload({.model = "digits",
-                                     .model_path = WriteFile("m.onnx", model),
-                                     .variants = {"fp32", "int8"},
-                                     .calibration = &calibration,
-                                     .evaluation = &evaluation,
-                                     .progress =
-                                         [&](const UploadProgress& progress) {
-                                           (progress.part == UploadPart::kModel
-                                                ? reported_bytes
-                                                : reported_samples) = progress.done;
-                                         },
-                                     .message_bytes = 1000});
+  const auto result =
+      client.Upload({.model = "digits",
+                     .model_path = WriteFile("m.onnx", model),
+                     .variants = {"fp32", "int8"},
+                     .calibration = &calibration,
+                     .evaluation = &evaluation,
+                     .progress =
+                         [&](const UploadProgress& progress) {
+                           (progress.part == UploadPart::kModel ? reported_bytes
+                                                                : reported_samples) = progress.done;
+                         },
+                     .message_bytes = 1000});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->job_id, "job-1");
   EXPECT_EQ(result->version, 2);
@@ -142,9 +141,8 @@ TEST_F(ClientTest, UploadWithABadSampleBreaksOffAndReportsIt) {
   Client client({.address = server.address()});
   CountingSource calibration(10);
   calibration.FailAt(3);
-  const auto result = client.Upload({.model = "digits",
-                                     .model_path = WriteFile("m.onnx", "onnx"),
-                                     .calibration = &calibration});
+  const auto result = client.Upload(
+      {.model = "digits", .model_path = WriteFile("m.onnx", "onnx"), .calibration = &calibration});
   EXPECT_EQ(result.status(), absl::InvalidArgumentError("sample 3 has a NaN"));
   EXPECT_TRUE(server.upload().cancelled);
 }
@@ -247,9 +245,10 @@ TEST_F(ClientTest, UnreachableServerIsUnavailableAndNamed) {
 TEST_F(ClientTest, InferReturnsTensorsAndTheVariantThatAnswered) {
   FakeServer server({});
   Client client({.address = server.address()});
-  const auto response = client.Infer({.model = "digits",
-                                      .id = "request 7",
-                                      .inputs = {{"x", "UINT8", {1, 3}, std::string("\0\1\2", 3)}}});
+  const auto response =
+      client.Infer({.model = "digits",
+                    .id = "request 7",
+                    .inputs = {{"x", "UINT8", {1, 3}, std::string("\0\1\2", 3)}}});
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_EQ(response->variant, "int8");
   EXPECT_EQ(response->version, 2);

@@ -1,0 +1,115 @@
+#include "server/http/http_server.h"
+
+#include <civetweb.h>
+
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/base/status_macros.h"
+
+namespace fourfold::http {
+namespace {
+
+const char* Reason(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 400: return "Bad Request";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 503: return "Service Unavailable";
+    default: return "Internal Server Error";
+  }
+}
+
+int LogMessage(const mg_connection*, const char* message) {
+  base::LogWarning("http.server", {{"message", message}});
+  return 1;
+}
+
+int Handle(mg_connection* connection, void* data) {
+  const mg_request_info& info = *mg_get_request_info(connection);
+  const HttpRequest request{info.request_method ? info.request_method : "",
+                            info.local_uri ? info.local_uri : ""};
+  HttpResponse response;
+  const bool head = request.method == "HEAD";
+  if (head || request.method == "GET") {
+    response = (*static_cast<const HttpServer::Handler*>(data))(request);
+  } else {
+    response = {405, "text/plain; charset=utf-8", "only GET and HEAD are served here\n"};
+  }
+  mg_printf(
+      connection,
+      "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s"
+      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+      response.status, Reason(response.status), response.content_type.c_str(), response.body.size(),
+      response.status == 405 ? "Allow: GET, HEAD\r\n" : "");
+  if (!head) mg_write(connection, response.body.data(), response.body.size());
+  return response.status;
+}
+
+}  // namespace
+
+struct HttpServer::Civetweb {
+  mg_context* context = nullptr;
+  ~Civetweb() {
+    if (context) mg_stop(context);
+  }
+};
+
+absl::StatusOr<HostPort> ParseHostPort(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  HostPort result;
+  if (colon == std::string::npos || colon == 0 ||
+      !absl::SimpleAtoi(text.substr(colon + 1), &result.port) || result.port < 0 ||
+      result.port > 65535) {
+    return absl::InvalidArgumentError(absl::StrCat("listening address: got \"", text,
+                                                   "\", wanted HOST:PORT as in 127.0.0.1:8000"));
+  }
+  result.host = text.substr(0, colon);
+  return result;
+}
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpOptions options,
+                                                              Handler handler) {
+  ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(options.listen));
+  std::unique_ptr<HttpServer> server(new HttpServer());
+  server->handler_ = std::move(handler);
+  server->civetweb_ = std::make_unique<Civetweb>();
+
+  const std::string threads = absl::StrCat(options.threads);
+  const std::string timeout = absl::StrCat(options.request_ms_max);
+  const char* settings[] = {"listening_ports",
+                            options.listen.c_str(),
+                            "num_threads",
+                            threads.c_str(),
+                            "request_timeout_ms",
+                            timeout.c_str(),
+                            "enable_keep_alive",
+                            "no",
+                            "enable_directory_listing",
+                            "no",
+                            nullptr};
+  mg_callbacks callbacks{};
+  callbacks.log_message = &LogMessage;
+  server->civetweb_->context = mg_start(&callbacks, nullptr, settings);
+  mg_context* context = server->civetweb_->context;
+  if (!context) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", options.listen,
+                     " for HTTP: the port is taken or the address is not ours"));
+  }
+  mg_set_request_handler(context, "/**", &Handle, &server->handler_);
+  mg_server_port port{};
+  if (mg_get_server_ports(context, 1, &port) < 1) {
+    return absl::InternalError(absl::StrCat("cannot ask for the port bound for ", options.listen));
+  }
+  server->address_ = absl::StrCat(address.host, ":", port.port);
+  return server;
+}
+
+HttpServer::~HttpServer() = default;
+
+}  // namespace fourfold::http

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <atomic>
+
+#include "server/http/http_server.h"
+#include "server/registry/model_registry.h"
+#include "server/telemetry/metrics.h"
+
+namespace fourfold::http {
+
+// The handler of the metrics port: /metrics. `metrics` outlives it.
+HttpServer::Handler MetricsHandler(const telemetry::Metrics& metrics);
+
+// What the HTTP port shows; both outlive the handler.
+struct RestParts {
+  const registry::ModelRegistry& registry;
+  const std::atomic<bool>& ready;  // the server takes requests
+};
+
+// The handler of the HTTP port: / names the rest, /v2/health/live, /v2/health/ready,
+// /v2/models/MODEL[/versions/N]/comparison as `fourfold compare --format=json`. Errors are
+// {"error": "..."}.
+HttpServer::Handler RestHandler(RestParts parts);
+
+}  // namespace fourfold::http

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "proto/inference/grpc_predict_v2.grpc.pb.h"
+#include "server/base/clock.h"
+#include "server/registry/model_registry.h"
+#include "server/schedule/scheduler.h"
+#include "server/telemetry/metrics.h"
+
+namespace fourfold::rpc {
+
+// What the service works with; all outlive it.
+struct InferenceParts {
+  registry::ModelRegistry& registry;
+  schedule::Scheduler& scheduler;
+  telemetry::Metrics& metrics;
+  const std::atomic<bool>& ready;  // the server takes requests
+  const base::Clock& clock = base::SystemClock();
+};
+
+struct InferenceOptions {
+  std::string server_name = "fourfold";
+  std::string server_version = "0.1.0";
+};
+
+// The Open Inference Protocol. Thread-safe.
+class InferenceService final : public inference::GRPCInferenceService::CallbackService {
+ public:
+  InferenceService(InferenceParts parts, InferenceOptions options)
+      : parts_(parts), options_(std::move(options)) {}
+
+  template <typename Message>
+  using In = const Message*;
+  using Context = grpc::CallbackServerContext;
+  using Unary = grpc::ServerUnaryReactor;
+
+  Unary* ServerLive(Context* context, In<inference::ServerLiveRequest> request,
+                    inference::ServerLiveResponse* response) override;
+  Unary* ServerReady(Context* context, In<inference::ServerReadyRequest> request,
+                     inference::ServerReadyResponse* response) override;
+  Unary* ModelReady(Context* context, In<inference::ModelReadyRequest> request,
+                    inference::ModelReadyResponse* response) override;
+  Unary* ServerMetadata(Context* context, In<inference::ServerMetadataRequest> request,
+                        inference::ServerMetadataResponse* response) override;
+  Unary* ModelMetadata(Context* context, In<inference::ModelMetadataRequest> request,
+                       inference::ModelMetadataResponse* response) override;
+  Unary* ModelInfer(Context* context, In<inference::ModelInferRequest> request,
+                    inference::ModelInferResponse* response) override;
+
+  // Triton's extensions answer UNIMPLEMENTED and say so.
+#define FOURFOLD_LACKS(method)                                                                  \
+  Unary* method(Context* context, In<inference::method##Request>, inference::method##Response*) \
+      override {                                                                                \
+    return Lacks(context, #method);                                                             \
+  }
+  FOURFOLD_LACKS(ModelConfig)
+  FOURFOLD_LACKS(ModelStatistics)
+  FOURFOLD_LACKS(RepositoryIndex)
+  FOURFOLD_LACKS(RepositoryModelLoad)
+  FOURFOLD_LACKS(RepositoryModelUnload)
+  FOURFOLD_LACKS(SystemSharedMemoryStatus)
+  FOURFOLD_LACKS(SystemSharedMemoryRegister)
+  FOURFOLD_LACKS(SystemSharedMemoryUnregister)
+  FOURFOLD_LACKS(CudaSharedMemoryStatus)
+  FOURFOLD_LACKS(CudaSharedMemoryRegister)
+  FOURFOLD_LACKS(CudaSharedMemoryUnregister)
+  FOURFOLD_LACKS(TraceSetting)
+  FOURFOLD_LACKS(LogSettings)
+#undef FOURFOLD_LACKS
+  grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
+  ModelStreamInfer(Context* context) override;
+
+ private:
+  struct InferCall;
+
+  static Unary* Lacks(Context* context, const char* method);
+  absl::Status Describe(const inference::ModelMetadataRequest& request,
+                        inference::ModelMetadataResponse& response) const;
+  absl::Status Submit(const std::shared_ptr<InferCall>& call) const;
+
+  const InferenceParts parts_;
+  const InferenceOptions options_;
+};
+
+}  // namespace fourfold::rpc

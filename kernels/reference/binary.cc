@@ -135,22 +135,22 @@ struct MulParams {
 // The whole kernel for one combination of types, non-template so that it can have clones.
 template <typename A, typename B, typename T>
 FOURFOLD_INLINE void AddLoop(const A* a, const B* b, T* dst, int64_t count, Steps steps, AddParams p) {
-  Loop(a, b, dst, count, steps, [p](A x, B y) {
+  Loop(a, b, dst, count, steps, [p](A x, B y) __attribute__((always_inline)) {
     const float sum = __builtin_fmaf(static_cast<float>(y), p.rb, p.fixed);
     return Saturate<T>(__builtin_fmaf(static_cast<float>(x), p.ra, sum), 0.0f);
   });
 }
 template <typename A, typename B, typename T>
 FOURFOLD_INLINE void MulLoop(const A* a, const B* b, T* dst, int64_t count, Steps steps, MulParams p) {
-  Loop(a, b, dst, count, steps, [p](A x, B y) {
+  Loop(a, b, dst, count, steps, [p](A x, B y) __attribute__((always_inline)) {
     const int32_t product = (x - p.a_zero) * (y - p.b_zero);
     return Saturate<T>(static_cast<float>(product) * p.ratio + p.zero, 0.0f);
   });
 }
 
 #define FOURFOLD_INTEGER_ROWS(A, B, T)                                                                 \
-  FOURFOLD_FMA_CLONES void Row(const A* a, const B* b, T* dst, int64_t count, Steps steps,             \
-                               AddParams params) {                                                     \
+  FOURFOLD_CLONES void Row(const A* a, const B* b, T* dst, int64_t count, Steps steps,                 \
+                           AddParams params) {                                                         \
     AddLoop(a, b, dst, count, steps, params);                                                          \
   }                                                                                                    \
   FOURFOLD_CLONES void Row(const A* a, const B* b, T* dst, int64_t count, Steps steps,                 \

@@ -16,11 +16,9 @@
 // whose results cannot differ: this library is built without contraction of a * b + c.
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)
-#define FOURFOLD_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#define FOURFOLD_FMA_CLONES __attribute__((target_clones("avx512f", "fma", "default")))
+#define FOURFOLD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define FOURFOLD_CLONES
-#define FOURFOLD_FMA_CLONES
 #endif
 #if defined(__GNUC__)
 #define FOURFOLD_INLINE inline __attribute__((always_inline))

@@ -79,12 +79,12 @@ void RunProfiled(const Plan& plan, Arena& arena, std::span<const void* const> in
   }
 }
 
-Observed ObservedValue(const Plan& plan, Arena& arena, graph::ValueId id) {
+Observed ObservedValue(const Plan& plan, Arena& arena, std::span<const void* const> inputs,
+                       std::span<void* const> outputs, graph::ValueId id) {
+  const Buffers buffers{arena.Reserve(plan.arena_bytes()), inputs, outputs};
   for (const auto& [observed, view] : plan.impl().observed) {
     if (observed != id) continue;
-    const Storage& storage = plan.impl().storages[static_cast<size_t>(view.storage)];
-    if (storage.kind == Storage::Kind::kConstant) return {storage.constant, view.spec};
-    return {arena.Reserve(plan.arena_bytes()) + storage.offset, view.spec};
+    return {buffers.Readable(plan.impl().storages[static_cast<size_t>(view.storage)]), view.spec};
   }
   return {};
 }

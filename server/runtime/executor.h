@@ -25,12 +25,14 @@ class Arena {
 void Run(const Plan& plan, Arena& arena, std::span<const void* const> inputs,
          std::span<void* const> outputs, kernels::Parallel& parallel);
 
-// A value named in PlanOptions::observed, after Run with this arena: where it lies and how it is stored.
+// A value named in PlanOptions::observed, after Run with this arena and these buffers: where it lies
+// and how it is stored. No data for a value that the plan does not compute.
 struct Observed {
   const void* data = nullptr;
   kernels::TensorSpec spec;
 };
-Observed ObservedValue(const Plan& plan, Arena& arena, graph::ValueId id);
+Observed ObservedValue(const Plan& plan, Arena& arena, std::span<const void* const> inputs,
+                       std::span<void* const> outputs, graph::ValueId id);
 
 // Run with the wall time of each step added to `step_ns` (as many as plan.steps()).
 void RunProfiled(const Plan& plan, Arena& arena, std::span<const void* const> inputs,

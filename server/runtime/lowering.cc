@@ -61,8 +61,6 @@ absl::Status Lowering::Run() {
     Storage& observed = storage(view);
     if (observed.kind == Storage::Kind::kArena) {
       observed.last_step = static_cast<int>(impl_->steps.size());
-    } else if (observed.kind != Storage::Kind::kConstant) {
-      continue;  // inputs and outputs are in the caller's hands
     }
     impl_->observed.emplace_back(id, view);
   }

@@ -1,0 +1,235 @@
+#include "server/quantize/make_variants.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "server/base/sha256.h"
+#include "server/base/status_macros.h"
+#include "server/onnx/export.h"
+#include "server/passes/passes.h"
+#include "server/quantize/choose_ranges.h"
+#include "server/quantize/evaluate.h"
+#include "server/quantize/measure.h"
+#include "server/quantize/precision.h"
+
+namespace fourfold::quantize {
+namespace {
+
+constexpr int64_t kRecommendedSamples = 100;
+
+// One variant on its way: the file as written, and the model as the server will load it.
+struct Made {
+  std::string name;
+  std::string file;
+  std::shared_ptr<const runtime::Model> model;
+  std::string note;
+};
+
+bool Contains(const std::vector<std::string>& names, absl::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+absl::Status CheckOptions(const VariantsOptions& options, const SampleSet* calibration) {
+  for (const std::string& variant : options.variants) {
+    if (std::find(std::begin(kVariants), std::end(kVariants), variant) == std::end(kVariants)) {
+      return absl::InvalidArgumentError(absl::StrCat("unknown variant \"", variant, "\"; there are ",
+                                                     absl::StrJoin(kVariants, ", ")));
+    }
+  }
+  if (Contains(options.variants, "int8") && calibration == nullptr) {
+    return absl::InvalidArgumentError(
+        "variant int8 needs calibration samples (a few hundred): add them, or leave int8 out of the "
+        "variants");
+  }
+  return absl::OkStatus();
+}
+
+int64_t WeightBytes(const graph::Graph& graph) {
+  int64_t bytes = 0;
+  for (const graph::Node& node : graph.nodes) {
+    for (graph::ValueId id : node.inputs) {
+      if (id == graph::kNoValue || graph.value(id).constant == nullptr) continue;
+      bytes += static_cast<int64_t>(graph.value(id).constant->bytes());
+    }
+  }
+  return bytes;
+}
+
+// Fastest variant that loses no more than allowed; fp32 where nothing else was checked.
+void ChooseDefault(report::Report& report, double loss_max) {
+  report::Variant* best = &report.variants.front();
+  for (report::Variant& variant : report.variants) {
+    if (!variant.fidelity.has_value() || -variant.versus_fp32.top1_delta > loss_max) continue;
+    if (variant.latency.p50_ms < best->latency.p50_ms) best = &variant;
+  }
+  best->is_default = true;
+}
+
+class Maker {
+ public:
+  Maker(const VariantsOptions& options, const WriteFile& write, const StageProgress& progress)
+      : options_(options), write_(write), progress_(progress) {}
+
+  absl::StatusOr<report::Report> Make(std::span<const std::byte> file, const SampleSet* calibration,
+                                      const SampleSet* evaluation) {
+    RETURN_IF_ERROR(CheckOptions(options_, calibration));
+    Say("import", 0, "reading the model");
+    ASSIGN_OR_RETURN(graph::Graph graph, onnx::Import(file, options_.limits));
+    Say("optimize", 0, "folding and fusing");
+    RETURN_IF_ERROR(passes::Optimize(graph, {.fuse_residuals = false}));
+    RETURN_IF_ERROR(CheckInputs(graph, calibration, evaluation));
+
+    RETURN_IF_ERROR(Add("fp32", graph, ""));
+    if (Contains(options_.variants, "fp16")) {
+      std::vector<std::string> kept;
+      RETURN_IF_ERROR(Add("fp16", ToFloat16(graph, &kept), "float16 storage, float32 arithmetic"));
+      for (const std::string& name : kept) {
+        warnings_.push_back(absl::StrCat("fp16: \"", name, "\" exceeds 65504 and stays float32"));
+      }
+    }
+    if (Contains(options_.variants, "hybrid")) RETURN_IF_ERROR(Add("hybrid", ToHybrid(graph), ""));
+    if (Contains(options_.variants, "int8")) {
+      if (calibration->size() < kRecommendedSamples) {
+        warnings_.push_back(absl::StrCat("int8: only ", calibration->size(),
+                                         " calibration samples; a few hundred are recommended"));
+      }
+      const runtime::Model& reference = *made_.front().model;
+      ASSIGN_OR_RETURN(const SampleBinding binding,
+                       BindSamples(reference, *calibration, "calibration samples"));
+      ASSIGN_OR_RETURN(const ChosenRanges chosen,
+                       ChooseRanges(graph, *calibration, binding, options_.features, options_.workers,
+                                    Stage("calibrate", "observing activations")));
+      Say("quantize", 0, "int8");
+      RETURN_IF_ERROR(
+          Add("int8", ToInt8(graph, chosen.ranges), absl::StrCat("calibrated by ", chosen.calibrator)));
+    }
+    return Report(calibration, evaluation);
+  }
+
+ private:
+  void Say(absl::string_view stage, int percent, absl::string_view message) {
+    if (progress_) progress_(stage, percent, message);
+  }
+
+  Progress Stage(std::string stage, std::string message) {
+    return [this, stage = std::move(stage), message = std::move(message)](int percent) {
+      Say(stage, percent, message);
+    };
+  }
+
+  // Samples that do not fit the model are refused before any work is spent on them.
+  absl::Status CheckInputs(const graph::Graph& graph, const SampleSet* calibration,
+                           const SampleSet* evaluation) {
+    const runtime::Model model(graph);
+    if (calibration != nullptr) {
+      RETURN_IF_ERROR(BindSamples(model, *calibration, "calibration samples").status());
+    }
+    if (evaluation != nullptr) {
+      RETURN_IF_ERROR(BindSamples(model, *evaluation, "evaluation samples").status());
+    }
+    return absl::OkStatus();
+  }
+
+  // Writes the variant and loads it back, the way the server does.
+  absl::Status Add(const std::string& name, const graph::Graph& graph, std::string note) {
+    Say("quantize", 0, name);
+    Made made;
+    made.name = name;
+    made.note = std::move(note);
+    ASSIGN_OR_RETURN(made.file, onnx::Export(graph));
+    RETURN_IF_ERROR(write_(absl::StrCat(name, ".onnx"), made.file));
+    ASSIGN_OR_RETURN(graph::Graph loaded,
+                     onnx::Import(std::as_bytes(std::span(made.file)), options_.limits));
+    RETURN_IF_ERROR(passes::Optimize(loaded));
+    runtime::ModelOptions model_options;
+    model_options.features = options_.features;
+    model_options.threads = options_.threads;
+    made.model = std::make_shared<const runtime::Model>(std::move(loaded), model_options);
+    made_.push_back(std::move(made));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<report::Report> Report(const SampleSet* calibration, const SampleSet* evaluation) {
+    report::Report report;
+    report.model = options_.model_name;
+    report.cpu_isa = std::string(kernels::CpuLevelName(options_.features));
+    report.cpu_threads = options_.threads;
+    std::vector<std::shared_ptr<const runtime::Model>> models;
+    for (const Made& made : made_) models.push_back(made.model);
+
+    const SampleSet* checked = evaluation != nullptr ? evaluation : calibration;
+    std::vector<Evaluation> evaluations;
+    std::vector<std::vector<std::byte>> first_sample;
+    if (checked != nullptr) {
+      ASSIGN_OR_RETURN(const SampleBinding binding,
+                       BindSamples(*models.front(), *checked, "evaluation samples"));
+      ASSIGN_OR_RETURN(evaluations, Evaluate(models, *checked, binding, 0, options_.workers,
+                                             Stage("evaluate", "comparing answers")));
+      ASSIGN_OR_RETURN(const auto arrays, checked->Read(0));
+      for (size_t array : binding.array) first_sample.push_back(arrays[array]);
+      if (evaluation == nullptr) {
+        warnings_.push_back("accuracy was checked on the calibration samples: no others were given");
+      }
+    }
+    MeasureOptions measure;
+    measure.seconds = options_.measure_seconds;
+    ASSIGN_OR_RETURN(const std::vector<Measurement> measurements,
+                     Measure(models, first_sample, measure, Stage("measure", "timing")));
+
+    for (size_t i = 0; i < made_.size(); ++i) {
+      report::Variant variant;
+      variant.variant = made_[i].name;
+      variant.size.file_bytes = static_cast<int64_t>(made_[i].file.size());
+      variant.size.weight_bytes = WeightBytes(models[i]->graph());
+      variant.size.resident_bytes = measurements[i].resident_bytes;
+      variant.latency = measurements[i].latency;
+      variant.executed = measurements[i].executed;
+      variant.executed.note = made_[i].note;
+      variant.sha256 = base::Sha256Hex(std::as_bytes(std::span(made_[i].file)));
+      if (!evaluations.empty()) {
+        variant.labelled = evaluations[i].labelled;
+        variant.fidelity = evaluations[i].fidelity;
+      }
+      report.variants.push_back(std::move(variant));
+    }
+    for (report::Variant& variant : report.variants) CompareWithFp32(report.variants.front(), variant);
+    ChooseDefault(report, options_.loss_max);
+    report.warnings = std::move(warnings_);
+    return report;
+  }
+
+  void CompareWithFp32(const report::Variant& fp32, report::Variant& variant) {
+    report::VersusFp32& versus = variant.versus_fp32;
+    versus.speedup = fp32.latency.p50_ms / std::max(variant.latency.p50_ms, 1e-9);
+    versus.size_ratio =
+        static_cast<double>(variant.size.file_bytes) / static_cast<double>(fp32.size.file_bytes);
+    if (variant.labelled.has_value()) {
+      versus.top1_delta = variant.labelled->top1 - fp32.labelled->top1;
+    } else if (variant.fidelity.has_value()) {
+      versus.top1_delta = variant.fidelity->top1_agreement - 1.0;
+    }
+    if ((variant.variant == "int8" || variant.variant == "hybrid") && versus.speedup < 1.0) {
+      warnings_.push_back(absl::StrFormat("%s is slower than fp32 on this machine: %.3g ms against %.3g ms",
+                                          variant.variant, variant.latency.p50_ms, fp32.latency.p50_ms));
+    }
+  }
+
+  const VariantsOptions& options_;
+  const WriteFile& write_;
+  const StageProgress& progress_;
+  std::vector<Made> made_;  // fp32 first
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace
+
+absl::StatusOr<report::Report> MakeVariants(std::span<const std::byte> model_file,
+                                            const SampleSet* calibration, const SampleSet* evaluation,
+                                            const VariantsOptions& options, const WriteFile& write,
+                                            const StageProgress& progress) {
+  return Maker(options, write, progress).Make(model_file, calibration, evaluation);
+}
+
+}  // namespace fourfold::quantize

@@ -1,0 +1,36 @@
+#include <cmath>
+
+#include "kernels/arithmetic.h"
+#include "server/quantize/precision.h"
+
+namespace fourfold::quantize {
+
+graph::Graph ToFloat16(const graph::Graph& graph, std::vector<std::string>* kept) {
+  constexpr float kLargestHalf = 65504.0f;
+  graph::Graph result = graph;
+  std::map<graph::ValueId, graph::ValueId> halves;
+  for (graph::Node& node : result.nodes) {
+    if (node.as<graph::Conv>() == nullptr && node.as<graph::MatMul>() == nullptr) continue;
+    const graph::ValueId id = node.inputs[1];
+    const graph::Tensor* weights = result.ConstantInput(node, 1);
+    if (weights == nullptr || weights->type() != graph::DataType::kFloat32) continue;
+    if (!halves.contains(id)) {
+      const std::span<const float> values = weights->as<float>();
+      std::vector<uint16_t> half(values.size());
+      bool fits = true;
+      for (size_t i = 0; i < values.size(); ++i) {
+        fits = fits && std::fabs(values[i]) <= kLargestHalf;
+        half[i] = kernels::FloatToHalf(values[i]);
+      }
+      if (!fits && kept != nullptr) kept->push_back(result.value(id).name);
+      halves[id] = !fits ? id
+                         : result.AddConstant(result.UniqueValueName(result.value(id).name + "_f16"),
+                                              graph::Tensor::Of(graph::DataType::kFloat16,
+                                                                weights->shape(), half));
+    }
+    node.inputs[1] = halves[id];
+  }
+  return result;
+}
+
+}  // namespace fourfold::quantize

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <vector>
+
+#include "server/graph/graph.h"
+
+namespace fourfold::quantize {
+
+// int8 weights and how they are meant.
+struct QuantizedWeights {
+  graph::TensorPtr tensor;
+  graph::Quantization quantization;  // along the channel axis, zero points 0
+};
+
+// Symmetric quantization per channel into [-127, 127]: scale = max |w| / 127, or larger where
+// `least_scale` (one per channel, or empty) asks for it. A channel of zeros takes the largest scale of
+// the others. The code -128 is left out because the range is then symmetric (no bias) and two products
+// with 8-bit activations fit into 16 bits.
+QuantizedWeights QuantizeWeights(const graph::Tensor& weights, int channel_axis,
+                                 const std::vector<float>& least_scale = {});
+
+// The axis of the output channels of a Conv's or MatMul's weights.
+int WeightChannelAxis(const graph::Node& node);
+
+// True for a Conv or MatMul whose weights are a float32 constant of a rank that int8 kernels take.
+bool HasQuantizableWeights(const graph::Graph& graph, const graph::Node& node);
+
+}  // namespace fourfold::quantize

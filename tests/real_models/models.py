@@ -2,7 +2,7 @@
 
 The data is not part of the repository: ../shared/data beside the checkout, or FOURFOLD_SHARED_DATA.
 Expected float accuracies are ONNX Runtime's on the same samples; `every_second` is its accuracy on
-every second evaluation picture in order of file names, which is what a test run without --full uses.
+every second evaluation picture in order of file names, for quicker runs.
 """
 
 import csv

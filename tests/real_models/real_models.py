@@ -2,9 +2,9 @@
 """Uploads real models with calibration and labelled samples through a server, prints what every
 variant costs and loses, and checks the bounds.
 
-    real_models.py [--full] [--json=FILE] [MODEL...]
+    real_models.py [--half] [--json=FILE] [MODEL...]
 
-MODEL is a part of a name; without it, all. Without --full, every second evaluation picture is used.
+MODEL is a part of a name; without it, all. With --half, only every second evaluation picture is used.
 Exit code 0, 1, or 77 (skipped) where the data is not beside the checkout.
 """
 
@@ -167,7 +167,7 @@ def table(outcomes):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--full", action="store_true", help="all evaluation pictures")
+    parser.add_argument("--half", action="store_true", help="every second evaluation picture only")
     parser.add_argument("--json", metavar="FILE", help="write the figures to FILE")
     parser.add_argument("models", nargs="*", metavar="MODEL")
     arguments = parser.parse_args()
@@ -177,7 +177,7 @@ def main():
     outcomes = []
     with testbed.Server() as server:
         for model in chosen:
-            outcome = Outcome(model, arguments.full)
+            outcome = Outcome(model, not arguments.half)
             outcomes.append(outcome)
             try:
                 outcome.measure(server)
@@ -185,7 +185,7 @@ def main():
                 traceback.print_exc()
                 outcome.require(False, f"{type(error).__name__}: {error}")
             print(outcome.line(), flush=True)
-    used = "all evaluation samples" if arguments.full else "every second evaluation picture"
+    used = "every second evaluation picture" if arguments.half else "all evaluation samples"
     print(f"\n{used}; speed-ups at batch 1, one thread, medians\n{table(outcomes)}")
     if arguments.json:
         with open(arguments.json, "w") as file:

@@ -1,0 +1,101 @@
+#include "server/telemetry/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace fourfold::telemetry {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+VariantFigures Figures() {
+  VariantFigures figures;
+  figures.file_bytes = 1234;
+  figures.latency_p50_seconds = 0.25;
+  figures.top1 = 0.75;
+  return figures;
+}
+
+TEST(MetricsTest, CountsRequestsByStatus) {
+  Metrics metrics;
+  const auto series = metrics.ForVariant({"m", 2, "int8"}, Figures());
+  series->RequestDone(absl::StatusCode::kOk, absl::Milliseconds(3));
+  series->RequestDone(absl::StatusCode::kOk, absl::Milliseconds(3));
+  series->RequestDone(absl::StatusCode::kInvalidArgument, absl::Milliseconds(1));
+  const std::string text = metrics.Text();
+  EXPECT_THAT(
+      text,
+      HasSubstr(R"(fourfold_requests_total{model="m",status="OK",variant="int8",version="2"} 2)"));
+  EXPECT_THAT(text, HasSubstr(R"(status="INVALID_ARGUMENT",variant="int8",version="2"} 1)"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          R"(fourfold_request_duration_seconds_bucket{model="m",variant="int8",version="2",le="0.005"} 2)"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          R"(fourfold_request_duration_seconds_count{model="m",variant="int8",version="2"} 2)"));
+}
+
+TEST(MetricsTest, ShowsWhatWasMeasuredAndOmitsWhatWasNot) {
+  Metrics metrics;
+  const auto series = metrics.ForVariant({"m", 1, "fp16"}, Figures());
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text,
+              HasSubstr(R"(fourfold_model_file_bytes{model="m",variant="fp16",version="1"} 1234)"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(R"(fourfold_model_accuracy_ratio{model="m",variant="fp16",version="1"} 0.75)"));
+  EXPECT_THAT(text, HasSubstr(R"(percentile="50",variant="fp16",version="1"} 0.25)"));
+  EXPECT_THAT(text, Not(HasSubstr("fourfold_model_sqnr_decibels{")));
+}
+
+TEST(MetricsTest, SeriesVanishWithTheLastHandle) {
+  Metrics metrics;
+  auto first = metrics.ForVariant({"gone", 1, "int8"}, Figures());
+  auto second = metrics.ForVariant({"gone", 1, "int8"}, Figures());
+  first.reset();
+  second->RequestDone(absl::StatusCode::kOk, absl::Milliseconds(1));
+  EXPECT_THAT(metrics.Text(), HasSubstr("gone"));
+  second.reset();
+  EXPECT_THAT(metrics.Text(), Not(HasSubstr("gone")));
+}
+
+TEST(MetricsTest, CountsRejectionsJobsAndRequestsWithoutAVariant) {
+  Metrics metrics;
+  metrics.Rejected(Rejection::kQueueFull);
+  metrics.QueuedRequests(5);
+  metrics.PresentJobs(2, 1);
+  metrics.JobEnded(JobOutcome::kFailed);
+  metrics.UnroutedRequest(absl::StatusCode::kNotFound);
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text, HasSubstr(R"(fourfold_rejected_requests_total{reason="queue_full"} 1)"));
+  EXPECT_THAT(text, HasSubstr("fourfold_queue_requests 5"));
+  EXPECT_THAT(text, HasSubstr(R"(fourfold_jobs{state="queued"} 2)"));
+  EXPECT_THAT(text, HasSubstr(R"(fourfold_jobs_ended_total{outcome="failed"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"(status="NOT_FOUND",variant="",version=""} 1)"));
+}
+
+TEST(MetricsTest, PassesPrometheusOwnChecks) {
+  if (std::system("command -v promtool >/dev/null") != 0)
+    GTEST_SKIP() << "promtool is not installed";
+  Metrics metrics;
+  VariantFigures figures = Figures();
+  figures.agreement = 0.5;
+  figures.sqnr_db = 30;
+  const auto series = metrics.ForVariant({"m", 2, "int8"}, figures);
+  series->RequestDone(absl::StatusCode::kOk, absl::Milliseconds(3));
+  metrics.UnroutedRequest(absl::StatusCode::kNotFound);
+  std::FILE* promtool = popen("promtool check metrics", "w");
+  ASSERT_NE(promtool, nullptr);
+  const std::string text = metrics.Text();
+  std::fwrite(text.data(), 1, text.size(), promtool);
+  EXPECT_EQ(pclose(promtool), 0);
+}
+
+}  // namespace
+}  // namespace fourfold::telemetry

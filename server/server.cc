@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <atomic>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -277,10 +276,8 @@ void Server::Shutdown() {
     parts_->grpc->Shutdown(absl::ToChronoTime(std::min(until, absl::Now() + absl::Seconds(1))));
     parts_->grpc->Wait();
   }
-  // Each takes up to two seconds to notice: both at once.
-  std::thread other([this] { parts_->http.reset(); });
+  parts_->http.reset();
   parts_->metrics_http.reset();
-  other.join();
 }
 
 }  // namespace fourfold

@@ -2,11 +2,12 @@
 
 #include <civetweb.h>
 
-#include <vector>
+#include <thread>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 
@@ -54,8 +55,24 @@ int Handle(mg_connection* connection, void* data) {
 
 struct HttpServer::Civetweb {
   mg_context* context = nullptr;
+  std::string host;  // to reach it from here
+  int port = 0;
+
   ~Civetweb() {
-    if (context) mg_stop(context);
+    if (!context) return;
+    absl::Notification stopped;
+    std::thread stopper([&] {
+      mg_stop(context);
+      stopped.Notify();
+    });
+    // Its accepting thread looks at the stop flag every two seconds, or when somebody connects.
+    do {
+      char error[128];
+      mg_connection* knock =
+          port == 0 ? nullptr : mg_connect_client(host.c_str(), port, 0, error, sizeof(error));
+      if (knock) mg_close_connection(knock);
+    } while (!stopped.WaitForNotificationWithTimeout(absl::Milliseconds(20)));
+    stopper.join();
   }
 };
 
@@ -107,6 +124,8 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpOptions option
     return absl::InternalError(absl::StrCat("cannot ask for the port bound for ", options.listen));
   }
   server->address_ = absl::StrCat(address.host, ":", port.port);
+  server->civetweb_->host = address.host == "0.0.0.0" ? "127.0.0.1" : address.host;
+  server->civetweb_->port = port.port;
   return server;
 }
 

@@ -12,12 +12,12 @@ class RoutesTest : public ::testing::Test {
  protected:
   RoutesTest() {
     auto version = std::make_shared<registry::ModelVersion>();
-    version->model = "m";
+    version->model = std::string("m");
     version->version = 3;
-    version->report.model = "m";
+    version->report.model = std::string("m");
     version->report.version = 3;
     auto variant = std::make_shared<registry::Variant>();
-    variant->name = "fp32";
+    variant->name = std::string("fp32");
     version->variants.push_back(variant);
     registry_.Replace(version);
   }

@@ -14,6 +14,7 @@ absl::Status Optimize(graph::Graph& graph, const OptimizeOptions& options) {
   RETURN_IF_ERROR(CancelTransposes(graph));
   RETURN_IF_ERROR(graph::InferShapes(graph));
   RETURN_IF_ERROR(FoldBatchNorm(graph));
+  RETURN_IF_ERROR(SplitPadding(graph));
   RETURN_IF_ERROR(FuseActivations(graph));
   if (options.fuse_residuals) RETURN_IF_ERROR(FuseResiduals(graph));
   graph::RemoveDeadNodes(graph);

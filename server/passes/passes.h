@@ -30,6 +30,10 @@ absl::Status FoldBatchNorm(graph::Graph& graph);
 absl::Status FuseActivations(graph::Graph& graph);  // into Conv, MatMul and Binary
 absl::Status FuseResiduals(graph::Graph& graph);    // Add of a value and a Conv or MatMul, float only
 
+// A Conv with windows that lie wholly in its padding (some converters pad 1x1 kernels) becomes a Pad
+// and a Conv without padding: fast convolution kernels do not take such windows.
+absl::Status SplitPadding(graph::Graph& graph);
+
 // All of the above in their order, dead nodes removed, shapes inferred, result validated.
 struct OptimizeOptions {
   // Off for a graph that is to be quantized to int8: there an addition stays an operation of its own,

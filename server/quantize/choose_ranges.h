@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "server/graph/graph.h"
 #include "server/quantize/calibrate.h"
+#include "server/quantize/hold_out.h"
 
 namespace fourfold::quantize {
 
@@ -16,8 +17,8 @@ struct ChosenRanges {
 
 // Calibrates the float graph and picks, for the whole model, the calibrator whose int8 graph answers
 // most like the float graph (signal to quantization noise at the outputs) on samples that it was not
-// calibrated on: a fifth of them, at most 64. The winner's ranges are then taken from all samples.
-absl::StatusOr<ChosenRanges> ChooseRanges(const graph::Graph& graph, const SampleSet& samples,
+// calibrated on. The winner's ranges are then taken from all samples.
+absl::StatusOr<ChosenRanges> ChooseRanges(const graph::Graph& graph, const HoldOut& samples,
                                           const SampleBinding& binding, kernels::CpuFeatures features,
                                           int workers, const Progress& progress);
 

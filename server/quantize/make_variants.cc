@@ -10,6 +10,7 @@
 #include "server/onnx/export.h"
 #include "server/passes/passes.h"
 #include "server/quantize/choose_ranges.h"
+#include "server/quantize/correct_bias.h"
 #include "server/quantize/evaluate.h"
 #include "server/quantize/measure.h"
 #include "server/quantize/precision.h"
@@ -82,29 +83,9 @@ class Maker {
     RETURN_IF_ERROR(CheckInputs(graph, calibration, evaluation));
 
     RETURN_IF_ERROR(Add("fp32", graph, ""));
-    if (Contains(options_.variants, "fp16")) {
-      std::vector<std::string> kept;
-      RETURN_IF_ERROR(Add("fp16", ToFloat16(graph, &kept), "float16 storage, float32 arithmetic"));
-      for (const std::string& name : kept) {
-        warnings_.push_back(absl::StrCat("fp16: \"", name, "\" exceeds 65504 and stays float32"));
-      }
-    }
-    if (Contains(options_.variants, "hybrid")) RETURN_IF_ERROR(Add("hybrid", ToHybrid(graph), ""));
-    if (Contains(options_.variants, "int8")) {
-      if (calibration->size() < kRecommendedSamples) {
-        warnings_.push_back(absl::StrCat("int8: only ", calibration->size(),
-                                         " calibration samples; a few hundred are recommended"));
-      }
-      const runtime::Model& reference = *made_.front().model;
-      ASSIGN_OR_RETURN(const SampleBinding binding,
-                       BindSamples(reference, *calibration, "calibration samples"));
-      ASSIGN_OR_RETURN(const ChosenRanges chosen,
-                       ChooseRanges(graph, *calibration, binding, options_.features, options_.workers,
-                                    Stage("calibrate", "observing activations")));
-      Say("quantize", 0, "int8");
-      RETURN_IF_ERROR(
-          Add("int8", ToInt8(graph, chosen.ranges), absl::StrCat("calibrated by ", chosen.calibrator)));
-    }
+    if (Contains(options_.variants, "fp16")) RETURN_IF_ERROR(AddFloat16(graph, calibration));
+    if (Contains(options_.variants, "hybrid")) RETURN_IF_ERROR(AddHybrid(graph, calibration));
+    if (Contains(options_.variants, "int8")) RETURN_IF_ERROR(AddInt8(graph, *calibration));
     return Report(calibration, evaluation);
   }
 
@@ -130,6 +111,69 @@ class Maker {
       RETURN_IF_ERROR(BindSamples(model, *evaluation, "evaluation samples").status());
     }
     return absl::OkStatus();
+  }
+
+  absl::Status AddFloat16(const graph::Graph& graph, const SampleSet* calibration) {
+    std::vector<std::string> kept;
+    graph::Graph half = ToFloat16(graph, &kept);
+    for (const std::string& name : kept) {
+      warnings_.push_back(absl::StrCat("fp16: \"", name, "\" exceeds 65504 and stays float32"));
+    }
+    std::string note = "float16 storage, float32 arithmetic";
+    if (calibration != nullptr) {
+      ASSIGN_OR_RETURN(half, WithCorrectedBias(graph, std::move(half), SplitSamples(*calibration), note));
+    }
+    return Add("fp16", half, std::move(note));
+  }
+
+  absl::Status AddHybrid(const graph::Graph& graph, const SampleSet* calibration) {
+    graph::Graph hybrid = ToHybrid(graph);
+    std::string note;
+    if (calibration != nullptr) {
+      ASSIGN_OR_RETURN(hybrid, WithCorrectedBias(graph, std::move(hybrid), SplitSamples(*calibration), note));
+    }
+    return Add("hybrid", hybrid, std::move(note));
+  }
+
+  absl::Status AddInt8(const graph::Graph& graph, const SampleSet& calibration) {
+    if (calibration.size() < kRecommendedSamples) {
+      warnings_.push_back(absl::StrCat("int8: only ", calibration.size(),
+                                       " calibration samples; a few hundred are recommended"));
+    }
+    const HoldOut samples = SplitSamples(calibration);
+    ASSIGN_OR_RETURN(const SampleBinding binding,
+                     BindSamples(*made_.front().model, calibration, "calibration samples"));
+    ASSIGN_OR_RETURN(const ChosenRanges chosen,
+                     ChooseRanges(graph, samples, binding, options_.features, options_.workers,
+                                  Stage("calibrate", "observing activations")));
+    std::string note = absl::StrCat("calibrated by ", chosen.calibrator);
+    ASSIGN_OR_RETURN(const graph::Graph int8,
+                     WithCorrectedBias(graph, ToInt8(graph, chosen.ranges), samples, note));
+    return Add("int8", int8, std::move(note));
+  }
+
+  // The graph with corrected biases if it then answers more like the float graph on samples that the
+  // correction was not fitted on, else as it was. Says so in `note`.
+  absl::StatusOr<graph::Graph> WithCorrectedBias(const graph::Graph& reference, graph::Graph quantized,
+                                                 const HoldOut& samples, std::string& note) {
+    ASSIGN_OR_RETURN(const SampleBinding binding,
+                     BindSamples(*made_.front().model, samples.fit, "calibration samples"));
+    ASSIGN_OR_RETURN(graph::Graph corrected,
+                     CorrectBias(reference, quantized, samples.fit, binding, options_.features,
+                                 options_.workers, Stage("quantize", "correcting biases")));
+    runtime::ModelOptions model_options;
+    model_options.features = options_.features;
+    const std::vector<std::shared_ptr<const runtime::Model>> models = {
+        made_.front().model, std::make_shared<const runtime::Model>(quantized, model_options),
+        std::make_shared<const runtime::Model>(corrected, model_options)};
+    ASSIGN_OR_RETURN(const std::vector<Evaluation> evaluations,
+                     Evaluate(models, samples.check, binding, 0, options_.workers, nullptr));
+    const double before = evaluations[1].fidelity.sqnr_db;
+    const double after = evaluations[2].fidelity.sqnr_db;
+    if (after <= before) return quantized;
+    absl::StrAppend(&note, note.empty() ? "" : ", ",
+                    absl::StrFormat("biases corrected (%.1f to %.1f dB held out)", before, after));
+    return corrected;
   }
 
   // Writes the variant and loads it back, the way the server does.

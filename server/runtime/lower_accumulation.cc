@@ -1,5 +1,6 @@
 // Convolution and matrix multiplication: the choice of arithmetic and what is fused behind the sum.
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/binary.h"
@@ -230,6 +231,43 @@ absl::Status DefineResult(Lowering& lowering, ValueId id, const View& view) {
                                                  : lowering.DefineStored(id, view);
 }
 
+// One position in and out, one group: a product of the batch with the weights as a matrix.
+bool IsMatrixProduct(const graph::Conv& conv, const graph::Shape& image, const graph::Shape& filter,
+                     const graph::Window& window) {
+  const auto is_one = [](int64_t x) { return x == 1; };
+  return conv.groups == 1 && std::all_of(image.begin() + 2, image.end(), is_one) &&
+         std::all_of(filter.begin() + 2, filter.end(), is_one) &&
+         std::all_of(window.pads.begin(), window.pads.end(), [](int64_t x) { return x == 0; });
+}
+
+absl::Status AddConv(Lowering& lowering, const graph::Conv& conv, const graph::Shape& image,
+                     const graph::Shape& filter, const graph::Window& window, const Common& common,
+                     const std::vector<View>& inputs, const View& dst, StepInfo info) {
+  if (IsMatrixProduct(conv, image, filter, window)) {
+    kernels::MatMulSpec spec;
+    spec.src_type = common.src.spec.type;
+    spec.dst_type = common.dst_type;
+    spec.m = spec.samples = image[0];
+    spec.n = filter[0];
+    spec.k = filter[1];
+    spec.transpose_rhs = true;
+    spec.sum = common.sum;
+    return lowering.Add(kernels::MatMulKernels(), spec, inputs, {dst}, std::move(info));
+  }
+  kernels::ConvolutionSpec spec;
+  spec.src = common.src.spec;
+  spec.dst = dst.spec;
+  spec.weights = filter;
+  spec.groups = conv.groups;
+  spec.strides = window.strides;
+  spec.dilations = window.dilations;
+  const auto space = static_cast<ptrdiff_t>(filter.size()) - 2;
+  spec.pads_begin.assign(window.pads.begin(), window.pads.begin() + space);
+  spec.pads_end.assign(window.pads.begin() + space, window.pads.end());
+  spec.sum = common.sum;
+  return lowering.Add(kernels::ConvolutionKernels(), spec, inputs, {dst}, std::move(info));
+}
+
 absl::Status LowerConv(Lowering& lowering, const Node& node, const graph::Conv& conv) {
   const graph::Value& weights = lowering.value(node.inputs[1]);
   if (weights.constant == nullptr) {
@@ -254,24 +292,13 @@ absl::Status LowerConv(Lowering& lowering, const Node& node, const graph::Conv& 
                            {0, filter[0], sum_length, LayoutWish::kChannelsLast}));
   const View dst = lowering.NewView(common.dst_type, lowering.shape(node.outputs[0]),
                                     LayoutOf(LayoutWish::kChannelsLast, image.size()));
-  kernels::ConvolutionSpec spec;
-  spec.src = common.src.spec;
-  spec.dst = dst.spec;
-  spec.weights = filter;
-  spec.groups = conv.groups;
-  spec.strides = window.strides;
-  spec.dilations = window.dilations;
-  const size_t space = kernel.size();
-  spec.pads_begin.assign(window.pads.begin(), window.pads.begin() + space);
-  spec.pads_end.assign(window.pads.begin() + space, window.pads.end());
-  spec.sum = common.sum;
-
   StepInfo info = lowering.Info("Conv", dst);
   info.arithmetic = common.arithmetic;
   info.macs = kernels::ElementCount(dst.spec.dims) * sum_length;
   std::vector<View> inputs = {common.src};
   inputs.insert(inputs.end(), common.more_inputs.begin(), common.more_inputs.end());
-  RETURN_IF_ERROR(lowering.Add(kernels::ConvolutionKernels(), spec, inputs, {dst}, std::move(info)));
+  RETURN_IF_ERROR(
+      AddConv(lowering, conv, image, filter, window, common, inputs, dst, std::move(info)));
   return DefineResult(lowering, node.outputs[0], dst);
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -62,16 +63,21 @@ Exporter::Names Exporter::QuantizationParameters(ValueId id) {
                                  ? graph::Shape{}
                                  : graph::Shape{static_cast<int64_t>(quantization.scale.size())};
   Names names = {AddInitializer(absl::StrCat(Name(id), "_scale"),
-                                *Tensor::Of(DataType::kFloat32, shape, quantization.scale)),
-                 AddInitializer(absl::StrCat(Name(id), "_zero_point"),
-                                *ZeroPoints(value.type, shape, quantization))};
+                                *Tensor::Of(DataType::kFloat32, shape, quantization.scale))};
+  // Without a zero point it is 0. Activations always state theirs: it also says their type.
+  const bool all_zero = std::all_of(quantization.zero_point.begin(), quantization.zero_point.end(),
+                                    [](int32_t zero_point) { return zero_point == 0; });
+  if (value.constant == nullptr || !all_zero) {
+    names.push_back(AddInitializer(absl::StrCat(Name(id), "_zero_point"),
+                                   *ZeroPoints(value.type, shape, quantization)));
+  }
   return parameters_[id] = names;
 }
 
 void Exporter::AddDequantize(ValueId id, const std::string& stored, const std::string& real) {
-  const Names parameters = QuantizationParameters(id);
-  ::onnx::NodeProto& node = AddNode("DequantizeLinear", absl::StrCat(Name(id), "_dequantize"),
-                                    {stored, parameters[0], parameters[1]}, {real});
+  Names inputs = QuantizationParameters(id);
+  inputs.insert(inputs.begin(), stored);
+  ::onnx::NodeProto& node = AddNode("DequantizeLinear", "", std::move(inputs), {real});
   const Quantization& quantization = *graph_.value(id).quantization;
   if (!quantization.per_tensor()) SetInt(node, "axis", quantization.axis);
 }
@@ -83,11 +89,11 @@ void Exporter::QuantizeOutput(ValueId id) {
 }
 
 void Exporter::QuantizeInto(ValueId id, const std::string& real) {
-  const Names parameters = QuantizationParameters(id);
+  Names inputs = QuantizationParameters(id);
+  inputs.insert(inputs.begin(), real);
   const std::string stored =
       uses_.is_output(id) ? Name(id) : tensor_names_.Unique(absl::StrCat(Name(id), "_quantized"));
-  ::onnx::NodeProto& node = AddNode("QuantizeLinear", absl::StrCat(Name(id), "_quantize"),
-                                    {real, parameters[0], parameters[1]}, {stored});
+  ::onnx::NodeProto& node = AddNode("QuantizeLinear", "", std::move(inputs), {stored});
   const Quantization& quantization = *graph_.value(id).quantization;
   if (!quantization.per_tensor()) SetInt(node, "axis", quantization.axis);
   if (uses_.consumers(id).empty()) return;
@@ -106,8 +112,7 @@ void Exporter::ExportDynamicQuantize(const Node& node) {
   const std::string zero_point = Temporary(node, "zero_point");
   AddNode("DynamicQuantizeLinear", node.name, {Read(node, 0)}, {stored, scale, zero_point});
   const std::string real = Temporary(node, "dequantized");
-  AddNode("DequantizeLinear", absl::StrCat(node.name, "_dequantize"), {stored, scale, zero_point},
-          {real});
+  AddNode("DequantizeLinear", "", {stored, scale, zero_point}, {real});
   read_[node.outputs[0]] = real;
 }
 
@@ -138,7 +143,7 @@ std::string Exporter::ReadBias(const Node& node) {
   const std::string real = tensor_names_.Unique(absl::StrCat(base, "_dequantized"));
   // Without a zero point it is 0.
   ::onnx::NodeProto& dequantize =
-      AddNode("DequantizeLinear", absl::StrCat(base, "_dequantize"), {stored, scale}, {real});
+      AddNode("DequantizeLinear", "", {stored, scale}, {real});
   if (!scale_shape.empty()) SetInt(dequantize, "axis", 0);
   return real;
 }

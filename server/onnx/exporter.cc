@@ -13,15 +13,17 @@ using graph::ValueId;
 
 Exporter::Exporter(const graph::Graph& graph, ::onnx::GraphProto& proto)
     : graph_(graph), uses_(graph), proto_(proto), names_(graph.value_count()) {
-  // The caller's names are kept; others only where they are free.
-  const auto assign = [this](ValueId id) {
+  // The caller's names are kept; others are short, and only where they are free.
+  const auto assign = [this](ValueId id, bool keep = false) {
     std::string& name = names_[static_cast<size_t>(id)];
     if (!name.empty()) return;
     const std::string& wanted = graph_.value(id).name;
-    name = tensor_names_.Unique(wanted.empty() ? absl::StrCat("value_", id) : wanted);
+    name = tensor_names_.Unique(wanted.empty() ? absl::StrCat("value_", id)
+                                : keep         ? wanted
+                                               : Shortened(wanted));
   };
-  for (ValueId id : graph.inputs) assign(id);
-  for (ValueId id : graph.outputs) assign(id);
+  for (ValueId id : graph.inputs) assign(id, true);
+  for (ValueId id : graph.outputs) assign(id, true);
   for (const Node& node : graph.nodes) {
     for (ValueId id : node.inputs) {
       if (id != kNoValue) assign(id);
@@ -149,7 +151,7 @@ std::string Exporter::ReadHalf(ValueId id) {
   if (const auto known = half_read_.find(id); known != half_read_.end()) return known->second;
   const std::string stored = ReadValue(id);
   const std::string name = tensor_names_.Unique(absl::StrCat(Name(id), "_float"));
-  SetInt(AddNode("Cast", name, {stored}, {name}), "to", ::onnx::TensorProto::FLOAT);
+  SetInt(AddNode("Cast", "", {stored}, {name}), "to", ::onnx::TensorProto::FLOAT);
   return half_read_[id] = name;
 }
 
@@ -186,7 +188,8 @@ std::string Exporter::Temporary(const Node& node, const std::string& suffix) {
   while (!inputs.empty() && inputs.back().empty()) inputs.pop_back();
   ::onnx::NodeProto& node = *proto_.add_node();
   node.set_op_type(op_type);
-  node.set_name(node_names_.Unique(name.empty() ? op_type : name));
+  // Nodes that only carry quantization need no name of their own.
+  if (!name.empty()) node.set_name(node_names_.Unique(Shortened(name)));
   for (std::string& input : inputs) node.add_input(std::move(input));
   for (std::string& output : outputs) node.add_output(std::move(output));
   return node;

@@ -18,6 +18,10 @@ class NameSet {
   std::unordered_map<std::string, int> next_;  // taken name -> number to try next behind it
 };
 
+// The end of a long name, from a separator ("/" or ";") on where there is one: at most 32 bytes.
+// Converters join the names of all that they fused, and a file repeats a name at each use.
+std::string Shortened(absl::string_view name);
+
 // A name from a file as messages show it: quoted, unprintable bytes escaped, not endless.
 std::string Quoted(absl::string_view name);
 

@@ -2,8 +2,10 @@
 
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
 #include "server/graph/tensor.h"
 
 namespace fourfold::onnx {
@@ -107,13 +109,18 @@ std::string ReadSharedModel(const std::string& name) {
 
 std::string Structure(const graph::Graph& graph) {
   std::ostringstream text;
+  // The caller's names count; what lies between is numbered, for its names may be shortened.
+  std::map<graph::ValueId, std::string> names;
+  for (graph::ValueId id : graph.inputs) names[id] = graph.value(id).name;
+  for (graph::ValueId id : graph.outputs) names[id] = graph.value(id).name;
   const auto describe = [&](graph::ValueId id) {
     if (id == graph::kNoValue) {
       text << " -";
       return;
     }
     const graph::Value& value = graph.value(id);
-    text << ' ' << (value.constant ? "constant" : value.name) << ' ' << graph::TypeText(value.type)
+    const std::string& name = names.try_emplace(id, absl::StrCat("v", names.size())).first->second;
+    text << ' ' << (value.constant ? "constant" : name) << ' ' << graph::TypeText(value.type)
          << (value.shape ? graph::ShapeText(*value.shape) : "?");
     if (value.constant) {
       const std::string_view bytes(static_cast<const char*>(value.constant->data()),
@@ -124,7 +131,7 @@ std::string Structure(const graph::Graph& graph) {
   for (graph::ValueId id : graph.inputs) describe(id);
   text << '\n';
   for (const graph::Node& node : graph.nodes) {
-    text << node.name << ' ' << std::string(graph::OperationName(node.operation)) << " (";
+    text << std::string(graph::OperationName(node.operation)) << " (";
     for (graph::ValueId id : node.inputs) describe(id);
     text << " ) ->";
     for (graph::ValueId id : node.outputs) describe(id);

@@ -22,9 +22,9 @@ quietly() {
   : >"$log"
   fourfold_watch "$log" "$owner" &
   watcher=$!
+  disown "$watcher" # the shell says nothing of its end
   "$@" >"$log" 2>&1 || status=$?
   kill "$watcher" 2>/dev/null || true
-  wait "$watcher" 2>/dev/null || true
   [[ ! -t 2 ]] || printf '\r\033[K' >&2
   if ((status != 0)); then
     tail -n 40 "$log" >&2

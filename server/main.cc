@@ -47,6 +47,8 @@ ABSL_FLAG(double, job_seconds, absl::ToDoubleSeconds(ServerOptions().job_time_ma
           "time of one job");
 ABSL_FLAG(double, grace_period_seconds, absl::ToDoubleSeconds(ServerOptions().grace_period),
           "for finishing requests after SIGTERM");
+ABSL_FLAG(double, drain_seconds, absl::ToDoubleSeconds(ServerOptions().drain_delay),
+          "how long calls are still answered with UNAVAILABLE before connections close");
 ABSL_FLAG(std::string, ports_file, "",
           "file to write the addresses to as JSON when ready, for scripts that use port 0");
 
@@ -78,6 +80,7 @@ ServerOptions OptionsFromFlags() {
   options.job_memory_bytes = absl::GetFlag(FLAGS_job_memory_bytes);
   options.job_time_max = absl::Seconds(absl::GetFlag(FLAGS_job_seconds));
   options.grace_period = absl::Seconds(absl::GetFlag(FLAGS_grace_period_seconds));
+  options.drain_delay = absl::Seconds(absl::GetFlag(FLAGS_drain_seconds));
   return options;
 }
 

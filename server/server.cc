@@ -271,6 +271,7 @@ void Server::Shutdown() {
   if (parts_->publisher) parts_->publisher->Stop();
   if (parts_->scheduler) parts_->scheduler->Drain(until);
   if (parts_->grpc) {
+    absl::SleepFor(std::min(parts_->options.drain_delay, until - absl::Now()));
     // All requests have their answers. What is left are answers on their way and streams that would
     // stay open: a moment for the first.
     parts_->grpc->Shutdown(absl::ToChronoTime(std::min(until, absl::Now() + absl::Seconds(1))));

@@ -26,6 +26,10 @@ struct ServerOptions {
   int64_t job_memory_bytes = int64_t{16} << 30;     // address space of the quantizer; 0: no limit
   absl::Duration job_time_max = absl::Hours(1);     // of the quantizer
   absl::Duration grace_period = absl::Seconds(30);  // for finishing at shutdown
+  // How long calls are still answered, with UNAVAILABLE, when all work is done: clients and load
+  // balancers learn to go elsewhere before connections close (a call that meets the closing of its
+  // connection would end with CANCELLED).
+  absl::Duration drain_delay = absl::Milliseconds(500);
   int connection_streams_max = 1000;                // calls under way on one connection
   int64_t grpc_memory_bytes = int64_t{4}
                               << 30;  // gRPC's buffers; over it new connections are refused

@@ -114,6 +114,8 @@ PreparedPtr Prepare(const ConvolutionSpec& spec, const PrepareContext& context) 
     return nullptr;
   }
   const bool is_float = sum.arithmetic == Arithmetic::kFloat;
+  // With one element in space the two layouts look alike to oneDNN, which then takes the other one.
+  if (!is_float && spec.dst.layout != Layout::kChannelsLast) return nullptr;
   const bool exact = is_float || CpuIsExact(context.features);
   if (!exact && spec.src.type != ElementType::kUint8) return nullptr;
 

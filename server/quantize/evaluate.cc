@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/quantize/statistics.h"
 #include "server/runtime/executor.h"
@@ -89,8 +90,18 @@ Evaluation Summarize(const Tally& tally, int64_t samples, bool labelled) {
                          : std::clamp(10.0 * std::log10(std::max(tally.signal, 1e-300) / tally.noise),
                                       -kIdenticalDecibels, kIdenticalDecibels);
   const double norms = std::sqrt(tally.signal) * std::sqrt(tally.power);
-  fidelity.cosine = norms == 0 ? (tally.noise == 0 ? 1.0 : 0.0) : tally.dot / norms;
+  fidelity.cosine = norms == 0 ? (tally.noise == 0 ? 1.0 : 0.0) : std::clamp(tally.dot / norms, -1.0, 1.0);
   return evaluation;
+}
+
+absl::Status CheckLabels(std::span<const int64_t> labels, int64_t classes) {
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] >= 0 && labels[i] < classes) continue;
+    return absl::InvalidArgumentError(absl::StrCat("evaluation samples: label ", labels[i], " of sample ",
+                                                   i, " is no class of the model, whose first output has ",
+                                                   classes, " (0 to ", classes - 1, ")"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -112,6 +123,7 @@ absl::StatusOr<std::vector<Evaluation>> Evaluate(
     }
   }
   const bool labelled = !samples.labels().empty();
+  RETURN_IF_ERROR(CheckLabels(samples.labels(), graph::ElementCount(plans.front()->outputs()[0].shape)));
   std::atomic<int64_t> done{0};
   RETURN_IF_ERROR(VisitSamples(
       samples, binding, end, workers,

@@ -163,6 +163,7 @@ class ServicesTest(unittest.TestCase):
 
     def begin_upload(self):
         """An upload whose client has sent a header and half of the model and then waits."""
+        testbed.wait_until(lambda: not self.server.files(), "earlier uploads are cleared away")
         parts = queue.Queue()
         call = self.variants.Upload.future(iter(parts.get, None))
         model = (DIGITS / "digits.onnx").read_bytes()

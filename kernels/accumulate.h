@@ -13,14 +13,18 @@ namespace fourfold::kernels {
 //
 //   kFloat         src float32, weights float32 or float16 (expanded), dst float32:
 //                    dst = activation(sum + bias[o] + residual)
-//   kStaticInt8    src uint8 or int8 with src_zero_point, weights int8 with zero point 0; exact sums:
+//   kStaticInt8    src uint8 or int8 with src_zero_point, weights int8 with zero point 0; exact
+//   sums:
 //                    v = (float(sum) + bias[o]) * multiplier[o]
-//                    dst uint8/int8 = saturate(round(activation(v) * dst_scale_inverse) + dst_zero_point)
-//                    dst float32    = activation(v) (+ residual before the activation)
-//                  bias is in units of the sum, an integer-valued float; with dst_scale_inverse 1 the
-//                  multiplier is src scale * weight scale / dst scale, the activation in dst units, and
-//                  results are the same bytes in every engine. float(sum) and bias are exact up to 2^24.
-//   kDynamicInt8   as kStaticInt8 with float32 dst, but the source's scale and zero point arrive with
+//                    dst uint8/int8 = saturate(round(activation(v) * dst_scale_inverse) +
+//                    dst_zero_point) dst float32    = activation(v) (+ residual before the
+//                    activation)
+//                  bias is in units of the sum, an integer-valued float; with dst_scale_inverse 1
+//                  the multiplier is src scale * weight scale / dst scale, the activation in dst
+//                  units, and results are the same bytes in every engine. float(sum) and bias are
+//                  exact up to 2^24.
+//   kDynamicInt8   as kStaticInt8 with float32 dst, but the source's scale and zero point arrive
+//   with
 //                  each call, one QuantParams per sample (first dimension of src):
 //                    dst = activation(sum * (src scale * multiplier[o]) + bias[o] + residual)
 //                  multiplier is the weight scale; bias and residual are in real units.

@@ -61,15 +61,15 @@ inline float Activate(const Activation& activation, float x) {
     case Activation::Kind::kLeakyRelu: return x < 0.0f ? activation.alpha * x : x;
     case Activation::Kind::kSigmoid: return 1.0f / (1.0f + std::exp(-x));
     case Activation::Kind::kTanh: return std::tanh(x);
-    case Activation::Kind::kHardSwish:
-      return x * std::min(std::max(x / 6.0f + 0.5f, 0.0f), 1.0f);
+    case Activation::Kind::kHardSwish: return x * std::min(std::max(x / 6.0f + 0.5f, 0.0f), 1.0f);
     case Activation::Kind::kSwish: return x / (1.0f + std::exp(-x));
     case Activation::Kind::kElu: return x < 0.0f ? activation.alpha * (std::exp(x) - 1.0f) : x;
   }
   return x;
 }
 
-// Conversions of IEEE binary16 and bfloat16, round half to even, overflow to infinity, subnormals kept.
+// Conversions of IEEE binary16 and bfloat16, round half to even, overflow to infinity, subnormals
+// kept.
 float HalfToFloat(uint16_t half);
 uint16_t FloatToHalf(float value);
 float BFloat16ToFloat(uint16_t value);

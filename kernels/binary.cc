@@ -12,9 +12,9 @@ namespace fourfold::kernels {
 std::span<const Kernel<BinarySpec>> BinaryKernels() {
   static constexpr std::array kTable = {
 #if FOURFOLD_WITH_ONEDNN
-      Kernel<BinarySpec>{"onednn", kAvx2, &onednn::PrepareBinary},
+    Kernel<BinarySpec>{"onednn", kAvx2, &onednn::PrepareBinary},
 #endif
-      Kernel<BinarySpec>{"reference", kNoFeatures, &reference::PrepareBinary},
+    Kernel<BinarySpec>{"reference", kNoFeatures, &reference::PrepareBinary},
   };
   return kTable;
 }

@@ -7,20 +7,21 @@
 
 namespace fourfold::kernels {
 
-// dst = activation(a op b) with numpy broadcasting; all have dst's rank (leading ones added) and, if
-// dst is channels-last, that layout (an operand with at most one element in space has both).
+// dst = activation(a op b) with numpy broadcasting; all have dst's rank (leading ones added) and,
+// if dst is channels-last, that layout (an operand with at most one element in space has both).
 //
 //   float32 in and out;
-//   integers (a and b uint8 or int8 each, dst either; kAdd and kMul only, no activation: dst's range
-//   implies it), the same bytes as ONNX Runtime's QLinearAdd and QLinearMul on a CPU with AVX2:
+//   integers (a and b uint8 or int8 each, dst either; kAdd and kMul only, no activation: dst's
+//   range implies it), the same bytes as ONNX Runtime's QLinearAdd and QLinearMul on a CPU with
+//   AVX2:
 //     add: ra = a.scale / dst.scale, rb = b.scale / dst.scale,
 //          fixed = dst.zero_point - fma(ra, a.zero_point, rb * b.zero_point)
 //          dst = saturate(round(fma(a, ra, fma(b, rb, fixed))))
 //     mul: dst = saturate(round((a - a.zero_point) * (b - b.zero_point) * r + dst.zero_point))
 //          with r = a.scale * b.scale / dst.scale; the product of the integers is exact
 //   all in float32; each fma rounds once, every other operation by itself. The zero point is added
-//   before rounding, so ties go to the even stored value. (Where a is one element and b is not, ONNX
-//   Runtime adds a first, which can move a result next to a tie.)
+//   before rounding, so ties go to the even stored value. (Where a is one element and b is not,
+//   ONNX Runtime adds a first, which can move a result next to a tie.)
 //
 //   inputs   a, b       outputs  dst (may be the same buffer as an operand of dst's dims)
 struct BinarySpec {

@@ -12,9 +12,9 @@ namespace fourfold::kernels {
 std::span<const Kernel<ConvolutionSpec>> ConvolutionKernels() {
   static constexpr std::array kTable = {
 #if FOURFOLD_WITH_ONEDNN
-      Kernel<ConvolutionSpec>{"onednn", kAvx2, &onednn::PrepareConvolution},
+    Kernel<ConvolutionSpec>{"onednn", kAvx2, &onednn::PrepareConvolution},
 #endif
-      Kernel<ConvolutionSpec>{"reference", kNoFeatures, &reference::PrepareConvolution},
+    Kernel<ConvolutionSpec>{"reference", kNoFeatures, &reference::PrepareConvolution},
   };
   return kTable;
 }

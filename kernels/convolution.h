@@ -12,7 +12,8 @@ namespace fourfold::kernels {
 //
 //   inputs   src, then QuantParams[N] (kDynamicInt8), then the residual (if any)
 //   outputs  dst
-// dst may be the same buffer as the residual. Layouts of src, dst and residual: both kinds, all equal.
+// dst may be the same buffer as the residual. Layouts of src, dst and residual: both kinds, all
+// equal.
 struct ConvolutionSpec {
   TensorSpec src;
   TensorSpec dst;

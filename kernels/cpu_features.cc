@@ -77,8 +77,8 @@ CpuFeatures Detect() {
   CpuFeatures features = kNoFeatures;
   if ((capabilities >> 1 & 1u) == 0) return features;  // HWCAP_ASIMD
   features |= kNeon;
-  if ((capabilities >> 10 & 1u) != 0) features |= kNeonFp16;  // HWCAP_ASIMDHP
-  if ((capabilities >> 20 & 1u) != 0) features |= kNeonDot;   // HWCAP_ASIMDDP
+  if ((capabilities >> 10 & 1u) != 0) features |= kNeonFp16;   // HWCAP_ASIMDHP
+  if ((capabilities >> 20 & 1u) != 0) features |= kNeonDot;    // HWCAP_ASIMDDP
   if ((capabilities2 >> 13 & 1u) != 0) features |= kNeonI8mm;  // HWCAP2_I8MM
   return features;
 }

@@ -25,14 +25,16 @@ inline constexpr CpuFeatures kNeonFp16 = 1u << 19;
 // What this CPU and its operating system offer. Thread-safe, computed once.
 CpuFeatures DetectCpuFeatures();
 
-// The outcome of reading a --cpu_features flag: `features` is meaningful only where `error` is empty.
+// The outcome of reading a --cpu_features flag: `features` is meaningful only where `error` is
+// empty.
 struct ParsedCpuFeatures {
   CpuFeatures features = kNoFeatures;
   std::string error;  // what, got and wanted
 };
 
-// Reads "native", "reference" (none) or a level: avx2, avx512, avx512_vnni, avx512_bf16, avx512_fp16,
-// amx, neon, dotprod, i8mm, fp16. A level includes the ones below it; what `available` lacks is an error.
+// Reads "native", "reference" (none) or a level: avx2, avx512, avx512_vnni, avx512_bf16,
+// avx512_fp16, amx, neon, dotprod, i8mm, fp16. A level includes the ones below it; what `available`
+// lacks is an error.
 ParsedCpuFeatures ParseCpuFeatures(std::string_view text, CpuFeatures available);
 
 // The highest level of a set: "avx512_vnni", "reference" for none.

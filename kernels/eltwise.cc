@@ -12,9 +12,9 @@ namespace fourfold::kernels {
 std::span<const Kernel<EltwiseSpec>> EltwiseKernels() {
   static constexpr std::array kTable = {
 #if FOURFOLD_WITH_ONEDNN
-      Kernel<EltwiseSpec>{"onednn", kAvx2, &onednn::PrepareEltwise},
+    Kernel<EltwiseSpec>{"onednn", kAvx2, &onednn::PrepareEltwise},
 #endif
-      Kernel<EltwiseSpec>{"reference", kNoFeatures, &reference::PrepareEltwise},
+    Kernel<EltwiseSpec>{"reference", kNoFeatures, &reference::PrepareEltwise},
   };
   return kTable;
 }

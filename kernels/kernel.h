@@ -14,7 +14,8 @@
 
 namespace fourfold::kernels {
 
-// Lends threads to a kernel for one call. Implemented by the caller's thread pool: kernels start none.
+// Lends threads to a kernel for one call. Implemented by the caller's thread pool: kernels start
+// none.
 class Parallel {
  public:
   virtual ~Parallel() = default;
@@ -40,7 +41,7 @@ class Sequential final : public Parallel {
 struct RunArgs {
   std::span<const void* const> inputs;
   std::span<void* const> outputs;
-  void* scratch = nullptr;       // scratch_bytes() of the kernel, aligned to 64; contents meaningless
+  void* scratch = nullptr;  // scratch_bytes() of the kernel, aligned to 64; contents meaningless
   Parallel* parallel = nullptr;  // never null
 };
 
@@ -92,9 +93,9 @@ using PreparedPtr = std::unique_ptr<const PreparedKernel>;
 // One row of an operation's table: the implementations, best first, the reference last.
 template <typename Spec>
 struct Kernel {
-  std::string_view engine;                                         // "onednn", "neon", "reference"
-  CpuFeatures needs;                                               // all of these
-  PreparedPtr (*prepare)(const Spec&, const PrepareContext&);      // null: not for this spec
+  std::string_view engine;                                     // "onednn", "neon", "reference"
+  CpuFeatures needs;                                           // all of these
+  PreparedPtr (*prepare)(const Spec&, const PrepareContext&);  // null: not for this spec
 };
 
 // The first implementation of `table` that takes the spec; null if none does. `engine` narrows the

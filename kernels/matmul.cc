@@ -12,9 +12,9 @@ namespace fourfold::kernels {
 std::span<const Kernel<MatMulSpec>> MatMulKernels() {
   static constexpr std::array kTable = {
 #if FOURFOLD_WITH_ONEDNN
-      Kernel<MatMulSpec>{"onednn", kAvx2, &onednn::PrepareMatMul},
+    Kernel<MatMulSpec>{"onednn", kAvx2, &onednn::PrepareMatMul},
 #endif
-      Kernel<MatMulSpec>{"reference", kNoFeatures, &reference::PrepareMatMul},
+    Kernel<MatMulSpec>{"reference", kNoFeatures, &reference::PrepareMatMul},
   };
   return kTable;
 }

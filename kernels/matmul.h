@@ -13,8 +13,8 @@ namespace fourfold::kernels {
 // row-major, or n x k with transpose_rhs; channels `o` are the n columns. Otherwise rhs is an input
 // and the arithmetic is kFloat. A batch of lhs or rhs that is 1 is broadcast.
 //
-//   inputs   lhs, then rhs (if not constant), then QuantParams[samples] (kDynamicInt8), then the residual
-//   outputs  dst
+//   inputs   lhs, then rhs (if not constant), then QuantParams[samples] (kDynamicInt8), then the
+//   residual outputs  dst
 // dst may be the same buffer as the residual. All row-major.
 struct MatMulSpec {
   ElementType src_type = ElementType::kFloat32;

@@ -12,9 +12,9 @@ namespace fourfold::kernels {
 std::span<const Kernel<PoolingSpec>> PoolingKernels() {
   static constexpr std::array kTable = {
 #if FOURFOLD_WITH_ONEDNN
-      Kernel<PoolingSpec>{"onednn", kAvx2, &onednn::PreparePooling},
+    Kernel<PoolingSpec>{"onednn", kAvx2, &onednn::PreparePooling},
 #endif
-      Kernel<PoolingSpec>{"reference", kNoFeatures, &reference::PreparePooling},
+    Kernel<PoolingSpec>{"reference", kNoFeatures, &reference::PreparePooling},
   };
   return kTable;
 }

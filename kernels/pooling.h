@@ -24,8 +24,8 @@ namespace fourfold::kernels {
 struct PoolingSpec {
   enum class Kind : uint8_t {
     kMax,
-    kAverage,             // over the elements inside the image
-    kAverageIncludePad,   // over the elements inside the padded image
+    kAverage,            // over the elements inside the image
+    kAverageIncludePad,  // over the elements inside the padded image
   };
   Kind kind = Kind::kMax;
   TensorSpec src;

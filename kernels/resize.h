@@ -13,10 +13,10 @@ namespace fourfold::kernels {
 struct ResizeSpec {
   enum class Mode : uint8_t { kNearest, kLinear };
   enum class Coordinates : uint8_t {
-    kHalfPixel,        // (x + 1/2) / scale - 1/2
-    kPytorchHalfPixel, // the same, 0 where the output has length 1
-    kAlignCorners,     // x (in - 1) / (out - 1)
-    kAsymmetric,       // x / scale
+    kHalfPixel,         // (x + 1/2) / scale - 1/2
+    kPytorchHalfPixel,  // the same, 0 where the output has length 1
+    kAlignCorners,      // x (in - 1) / (out - 1)
+    kAsymmetric,        // x / scale
   };
   enum class Nearest : uint8_t { kRoundPreferFloor, kRoundPreferCeil, kFloor, kCeil };
   Mode mode = Mode::kNearest;

@@ -12,9 +12,9 @@ namespace fourfold::kernels {
 std::span<const Kernel<SoftmaxSpec>> SoftmaxKernels() {
   static constexpr std::array kTable = {
 #if FOURFOLD_WITH_ONEDNN
-      Kernel<SoftmaxSpec>{"onednn", kAvx2, &onednn::PrepareSoftmax},
+    Kernel<SoftmaxSpec>{"onednn", kAvx2, &onednn::PrepareSoftmax},
 #endif
-      Kernel<SoftmaxSpec>{"reference", kNoFeatures, &reference::PrepareSoftmax},
+    Kernel<SoftmaxSpec>{"reference", kNoFeatures, &reference::PrepareSoftmax},
   };
   return kTable;
 }

@@ -30,7 +30,7 @@ struct ServerOptions {
   // balancers learn to go elsewhere before connections close (a call that meets the closing of its
   // connection would end with CANCELLED).
   absl::Duration drain_delay = absl::Milliseconds(500);
-  int connection_streams_max = 1000;                // calls under way on one connection
+  int connection_streams_max = 1000;  // calls under way on one connection
   int64_t grpc_memory_bytes = int64_t{4}
                               << 30;  // gRPC's buffers; over it new connections are refused
 };

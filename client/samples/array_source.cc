@@ -75,11 +75,10 @@ bool AppendLabels(const Array& array, std::vector<int64_t>& labels) {
 absl::StatusOr<std::vector<int64_t>> ReadLabels(const Array& array, int64_t samples,
                                                 const std::string& path) {
   const bool column = array.dims.size() == 2 && array.dims[1] == 1;
-  if (!IsInteger(array.dtype) || (array.dims.size() != 1 && !column) ||
-      array.dims[0] != samples) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": labels are ", DescribeArray(array), ", wanted integers [", samples,
-                     "], one per sample"));
+  if (!IsInteger(array.dtype) || (array.dims.size() != 1 && !column) || array.dims[0] != samples) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": labels are ", DescribeArray(array),
+                                                   ", wanted integers [", samples,
+                                                   "], one per sample"));
   }
   std::vector<int64_t> labels;
   labels.reserve(static_cast<size_t>(samples));
@@ -97,8 +96,8 @@ absl::StatusOr<std::unique_ptr<SampleSource>> MakeSource(std::vector<NamedArray>
                                                          const SourceOptions& options) {
   if (!options.labels_path.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
-        path, ": a file of labels goes with a folder of pictures; here, wanted an array '",
-        kLabels, "'"));
+        path, ": a file of labels goes with a folder of pictures; here, wanted an array '", kLabels,
+        "'"));
   }
   if (named.empty()) {
     return absl::InvalidArgumentError(
@@ -118,8 +117,7 @@ absl::StatusOr<std::unique_ptr<SampleSource>> MakeSource(std::vector<NamedArray>
     }
     if (!arrays.empty() && dims[0] != arrays[0].dims[0]) {
       return absl::InvalidArgumentError(absl::StrCat(what, ", wanted ", arrays[0].dims[0],
-                                                     " samples like array '", inputs[0].name,
-                                                     "'"));
+                                                     " samples like array '", inputs[0].name, "'"));
     }
     if (dims[0] > options.max_samples) {
       return absl::ResourceExhaustedError(
@@ -141,9 +139,8 @@ absl::StatusOr<nlohmann::json> ReadJson(const std::string& path) {
   const absl::StatusOr<SharedBytes> file = MapFile(path);
   if (!file.ok()) return file.status();
   if (file->data.size() > kSamplesFileBytesMax) {
-    return absl::ResourceExhaustedError(absl::StrCat(path, " has ", file->data.size(),
-                                                     " bytes, the limit is ",
-                                                     kSamplesFileBytesMax));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        path, " has ", file->data.size(), " bytes, the limit is ", kSamplesFileBytesMax));
   }
   const char* const text = reinterpret_cast<const char*>(file->data.data());
   nlohmann::json json = nlohmann::json::parse(text, text + file->data.size(), nullptr,
@@ -159,9 +156,9 @@ absl::StatusOr<Array> ReadListed(const std::string& folder, const nlohmann::json
   const std::string* const file = name.get_ptr<const std::string*>();
   if (file == nullptr || file->empty() || file->find('/') != std::string::npos ||
       file->find('\0') != std::string::npos || (*file)[0] == '.') {
-    return absl::InvalidArgumentError(absl::StrCat(
-        folder, "/", kSamplesFile, ": wanted the plain name of a file beside it, got ",
-        name.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder, "/", kSamplesFile, ": wanted the plain name of a file beside it, got ",
+                     name.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
   }
   return ReadNpyFile(absl::StrCat(folder, "/", *file));
 }

@@ -76,8 +76,7 @@ absl::StatusOr<SharedBytes> MapFile(const std::string& path) {
   return SharedBytes{{static_cast<const std::byte*>(mapped), size}, std::move(owner)};
 }
 
-absl::Status WriteFile(const std::string& path,
-                       std::span<const std::span<const std::byte>> parts) {
+absl::Status WriteFile(const std::string& path, std::span<const std::span<const std::byte>> parts) {
   FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
   if (file.get() < 0) return FileError(errno, "cannot create", path);
   for (std::span<const std::byte> part : parts) {

@@ -22,8 +22,7 @@ absl::StatusOr<SharedBytes> MapFile(const std::string& path);
 
 // Writes a file of `parts`, one after the other, replacing what was there. Errors: as open(2) and
 // write(2) say, with the path; a full disk is RESOURCE_EXHAUSTED.
-absl::Status WriteFile(const std::string& path,
-                       std::span<const std::span<const std::byte>> parts);
+absl::Status WriteFile(const std::string& path, std::span<const std::span<const std::byte>> parts);
 
 // The status of a failed system call: "<what> <path>: <strerror>".
 absl::Status FileError(int error_number, const char* what, const std::string& path);

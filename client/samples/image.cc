@@ -34,21 +34,18 @@ std::vector<Taps> TriangleTaps(int in, int out) {
     Taps& taps = line[static_cast<size_t>(x)];
     taps.first = first;
     for (const double weight : weights) {
-      taps.weights.push_back(
-          static_cast<int32_t>(weight / sum * (1 << kWeightBits) + 0.5));
+      taps.weights.push_back(static_cast<int32_t>(weight / sum * (1 << kWeightBits) + 0.5));
     }
   }
   return line;
 }
 
-uint8_t Round(int32_t sum) {
-  return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255));
-}
+uint8_t Round(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255)); }
 
 // Filters along one axis of an image seen as lines x length x step bytes.
 struct Axis {
-  size_t lines;   // independent runs
-  size_t step;    // bytes between neighbours along the axis; all of them are filtered alike
+  size_t lines;  // independent runs
+  size_t step;   // bytes between neighbours along the axis; all of them are filtered alike
   int in;
   int out;
 };
@@ -107,10 +104,9 @@ Image CropCentre(const Image& image, int side) {
   Image result{{side, side}, image.channels, {}};
   result.pixels.reserve(row * static_cast<size_t>(side));
   for (size_t y = 0; y < static_cast<size_t>(side); ++y) {
-    const auto begin =
-        image.pixels.begin() +
-        static_cast<std::ptrdiff_t>(((top + y) * static_cast<size_t>(image.size.width) + left) *
-                                    channels);
+    const auto begin = image.pixels.begin() +
+                       static_cast<std::ptrdiff_t>(
+                           ((top + y) * static_cast<size_t>(image.size.width) + left) * channels);
     result.pixels.insert(result.pixels.end(), begin, begin + static_cast<std::ptrdiff_t>(row));
   }
   return result;

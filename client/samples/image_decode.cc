@@ -29,9 +29,8 @@ struct StbFree {
 
 absl::Status Undecodable(const std::string& path) {
   const char* const reason = stbi_failure_reason();
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, " cannot be decoded as a picture: ",
-                   reason == nullptr ? "damaged" : reason));
+  return absl::InvalidArgumentError(absl::StrCat(
+      path, " cannot be decoded as a picture: ", reason == nullptr ? "damaged" : reason));
 }
 
 const stbi_uc* Begin(const SharedBytes& file) {
@@ -62,8 +61,8 @@ absl::StatusOr<ImageSize> SizeOf(const SharedBytes& file, const std::string& pat
 void ToGrey(std::vector<uint8_t>& pixels) {
   const size_t count = pixels.size() / 3;
   for (size_t i = 0; i < count; ++i) {
-    const uint32_t sum = 19595u * pixels[3 * i] + 38470u * pixels[3 * i + 1] +
-                         7471u * pixels[3 * i + 2] + 0x8000u;
+    const uint32_t sum =
+        19595u * pixels[3 * i] + 38470u * pixels[3 * i + 1] + 7471u * pixels[3 * i + 2] + 0x8000u;
     pixels[i] = static_cast<uint8_t>(sum >> 16);
   }
   pixels.resize(count);

@@ -73,14 +73,14 @@ absl::Status ImageSource::Fit(const std::string& path, Image& image) const {
       options_.resize > 0 ? ScaleShortSide(image.size, options_.resize) : image.size;
   const ImageSize fitted = options_.crop > 0 ? ImageSize{options_.crop, options_.crop} : scaled;
   if (fitted != size_ || fitted.width > scaled.width || fitted.height > scaled.height) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, " is ", scaled.width, " x ", scaled.height, " where ", size_.width, " x ",
-        size_.height, " are wanted; resize and crop make pictures alike"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is ", scaled.width, " x ", scaled.height, " where ", size_.width,
+                     " x ", size_.height, " are wanted; resize and crop make pictures alike"));
   }
   // A strip a pixel high can scale to more than any file may hold.
   if (int64_t{scaled.width} * scaled.height > std::max(options_.pixels_max, int64_t{1} << 26)) {
-    return absl::ResourceExhaustedError(absl::StrCat(path, " resized is ", scaled.width, " x ",
-                                                     scaled.height, " pixels"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(path, " resized is ", scaled.width, " x ", scaled.height, " pixels"));
   }
   if (scaled != image.size) image = ResizeBilinear(image, scaled);
   if (options_.crop > 0) image = CropCentre(image, options_.crop);
@@ -130,8 +130,7 @@ absl::StatusOr<Listing> ListByCsv(const std::string& folder, const std::string& 
   if (!file.ok()) return file.status();
   Listing listing;
   listing.labels.emplace();
-  const absl::string_view text(reinterpret_cast<const char*>(file->data.data()),
-                               file->data.size());
+  const absl::string_view text(reinterpret_cast<const char*>(file->data.data()), file->data.size());
   int64_t number = 0;
   for (const absl::string_view raw : absl::StrSplit(text, '\n')) {
     ++number;
@@ -145,14 +144,13 @@ absl::StatusOr<Listing> ListByCsv(const std::string& folder, const std::string& 
         comma != absl::string_view::npos && absl::SimpleAtoi(line.substr(comma + 1), &label);
     if (!numeric && comma != absl::string_view::npos && number == 1) continue;  // the header
     if (!numeric || label < 0 || name.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          csv, ", line ", number, ": wanted file,class with a class from 0"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(csv, ", line ", number, ": wanted file,class with a class from 0"));
     }
     std::string path = absl::StrCat(folder, "/", name);
     std::error_code ignored;
     if (!fs::is_regular_file(path, ignored)) {
-      return absl::NotFoundError(
-          absl::StrCat(csv, ", line ", number, ": there is no file ", path));
+      return absl::NotFoundError(absl::StrCat(csv, ", line ", number, ": there is no file ", path));
     }
     listing.files.push_back(std::move(path));
     listing.labels->push_back(label);
@@ -193,8 +191,7 @@ absl::StatusOr<Listing> List(const std::string& folder, const std::string& label
 // The size that pictures have as samples: the crop, or what the first one scales to.
 absl::StatusOr<ImageSize> FittedSize(const Listing& listing, const ImageOptions& options) {
   if (options.crop > 0) return ImageSize{options.crop, options.crop};
-  const absl::StatusOr<ImageSize> size =
-      ReadImageSize(listing.files.front(), options.pixels_max);
+  const absl::StatusOr<ImageSize> size = ReadImageSize(listing.files.front(), options.pixels_max);
   if (!size.ok() || options.resize == 0) return size;
   return ScaleShortSide(*size, options.resize);
 }
@@ -208,14 +205,13 @@ absl::StatusOr<std::unique_ptr<SampleSource>> OpenImageFolder(const std::string&
   absl::StatusOr<Listing> listing = List(path, options.labels_path);
   if (!listing.ok()) return listing.status();
   if (listing->files.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, " holds no samples: wanted pictures (", absl::StrJoin(kExtensions, " "),
-        "), a folder of them per class, or samples.json"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " holds no samples: wanted pictures (", absl::StrJoin(kExtensions, " "),
+                     "), a folder of them per class, or samples.json"));
   }
   if (static_cast<int64_t>(listing->files.size()) > options.max_samples) {
-    return absl::ResourceExhaustedError(absl::StrCat(path, " holds ", listing->files.size(),
-                                                     " pictures, the limit is ",
-                                                     options.max_samples));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        path, " holds ", listing->files.size(), " pictures, the limit is ", options.max_samples));
   }
   const absl::StatusOr<ImageSize> size = FittedSize(*listing, options.images);
   if (!size.ok()) return size.status();

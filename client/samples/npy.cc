@@ -168,14 +168,12 @@ absl::StatusOr<DType> ParseDescr(const std::string& descr) {
   if (!letters.empty() && letters[0] == 'O') {
     return absl::InvalidArgumentError("it holds Python objects, wanted plain numbers");
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("its elements are '", descr,
-                   "', wanted one of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "its elements are '", descr, "', wanted one of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1"));
 }
 
 absl::StatusOr<Array> Parse(const SharedBytes& bytes) {
-  const absl::string_view text(reinterpret_cast<const char*>(bytes.data.data()),
-                               bytes.data.size());
+  const absl::string_view text(reinterpret_cast<const char*>(bytes.data.data()), bytes.data.size());
   if (text.size() < kMagic.size() + 4 || text.substr(0, kMagic.size()) != kMagic) {
     return absl::InvalidArgumentError("not a .npy file");
   }
@@ -206,13 +204,13 @@ absl::StatusOr<Array> Parse(const SharedBytes& bytes) {
   }
   const absl::StatusOr<int64_t> wanted = ArrayBytes(*dtype, *header->dims);
   if (!wanted.ok()) return wanted.status();
-  Array array{*dtype, *std::move(header->dims),
+  Array array{*dtype,
+              *std::move(header->dims),
               {bytes.data.subspan(header_begin + header_bytes), bytes.owner}};
   if (static_cast<uint64_t>(*wanted) != array.bytes.data.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
-        array.bytes.data.size() < static_cast<uint64_t>(*wanted) ? "truncated" : "too long",
-        ": ", DescribeArray(array), " takes ", *wanted, " bytes, got ",
-        array.bytes.data.size()));
+        array.bytes.data.size() < static_cast<uint64_t>(*wanted) ? "truncated" : "too long", ": ",
+        DescribeArray(array), " takes ", *wanted, " bytes, got ", array.bytes.data.size()));
   }
   return array;
 }
@@ -248,8 +246,7 @@ absl::StatusOr<int64_t> ArrayBytes(DType dtype, std::span<const int64_t> dims) {
 absl::StatusOr<Array> ParseNpy(const SharedBytes& bytes, const std::string& name) {
   absl::StatusOr<Array> array = Parse(bytes);
   if (!array.ok()) {
-    return absl::Status(array.status().code(),
-                        absl::StrCat(name, ": ", array.status().message()));
+    return absl::Status(array.status().code(), absl::StrCat(name, ": ", array.status().message()));
   }
   return array;
 }
@@ -263,8 +260,8 @@ absl::StatusOr<Array> ReadNpyFile(const std::string& path) {
 std::string NpyHeader(DType dtype, std::span<const int64_t> dims) {
   const auto* known = std::find_if(kDescrNames.begin(), kDescrNames.end(),
                                    [&](const DescrName& d) { return d.dtype == dtype; });
-  std::string text = absl::StrCat("{'descr': '", DTypeBytes(dtype) == 1 ? "|" : "<",
-                                  known->letters, "', 'fortran_order': False, 'shape': (",
+  std::string text = absl::StrCat("{'descr': '", DTypeBytes(dtype) == 1 ? "|" : "<", known->letters,
+                                  "', 'fortran_order': False, 'shape': (",
                                   absl::StrJoin(dims, ", "), dims.size() == 1 ? "," : "", "), }");
   const size_t prefix = kMagic.size() + 4;
   const size_t total = (prefix + text.size() + 1 + kAlignment - 1) / kAlignment * kAlignment;

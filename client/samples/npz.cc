@@ -86,8 +86,8 @@ absl::StatusOr<zip_stat_t> CheckMember(zip_t* archive, zip_uint64_t index,
     return Invalid(what, "is encrypted");
   }
   if (stat.comp_method != ZIP_CM_STORE && stat.comp_method != ZIP_CM_DEFLATE) {
-    return Invalid(what, absl::StrCat("compression method ", stat.comp_method,
-                                      ", wanted stored or deflated"));
+    return Invalid(
+        what, absl::StrCat("compression method ", stat.comp_method, ", wanted stored or deflated"));
   }
   const uint64_t ratio_max = stat.comp_method == ZIP_CM_STORE ? 1 : kDeflateRatioMax;
   if (stat.size / ratio_max > stat.comp_size) {
@@ -108,8 +108,8 @@ absl::StatusOr<std::vector<NamedArray>> ReadNpz(const std::string& path,
   const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
   if (count <= 0) return Invalid(path, "is an .npz without arrays");
   if (count > options.max_arrays) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        path, " has ", count, " members, the limit is ", options.max_arrays));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(path, " has ", count, " members, the limit is ", options.max_arrays));
   }
   std::vector<zip_stat_t> stats;
   std::set<std::string> names;
@@ -122,10 +122,9 @@ absl::StatusOr<std::vector<NamedArray>> ReadNpz(const std::string& path,
       return Invalid(path, absl::StrCat("member '", stat->name, "' comes twice"));
     }
     if (stat->size > budget) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat(path, ": with member '", stat->name, "' (", stat->size,
-                       " bytes) it unpacks to more than the limit of ", options.max_bytes,
-                       " bytes"));
+      return absl::ResourceExhaustedError(absl::StrCat(
+          path, ": with member '", stat->name, "' (", stat->size,
+          " bytes) it unpacks to more than the limit of ", options.max_bytes, " bytes"));
     }
     budget -= stat->size;
     stats.push_back(*stat);
@@ -159,8 +158,7 @@ absl::Status WriteNpz(const std::string& path, std::span<const NamedArray> array
     std::string& member = members.emplace_back(NpyHeader(named.array.dtype, named.array.dims));
     const std::span<const std::byte> data = named.array.bytes.data;
     member.append(reinterpret_cast<const char*>(data.data()), data.size());
-    zip_source_t* const source =
-        zip_source_buffer(archive.get(), member.data(), member.size(), 0);
+    zip_source_t* const source = zip_source_buffer(archive.get(), member.data(), member.size(), 0);
     const zip_int64_t index =
         source == nullptr ? -1
                           : zip_file_add(archive.get(), absl::StrCat(named.name, kSuffix).c_str(),

@@ -57,9 +57,9 @@ absl::StatusOr<std::unique_ptr<SampleSource>> SampleSource::Open(const std::stri
     return OpenImageFolder(path, options);
   }
   if (absl::EndsWithIgnoreCase(path, ".npz")) return OpenNpz(path, options);
-  return absl::InvalidArgumentError(absl::StrCat(
-      path, " is no samples: wanted an .npz, a folder of pictures or a folder with ",
-      kSamplesFile));
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, " is no samples: wanted an .npz, a folder of pictures or a folder with ",
+                   kSamplesFile));
 }
 
 }  // namespace fourfold::samples

@@ -16,11 +16,11 @@
 namespace fourfold::samples {
 
 struct SourceOptions {
-  ImageOptions images;                 // for folders of pictures
-  std::string labels_path;             // for folders of pictures: a CSV of file,class
-  std::string input_name = "input";    // for folders of pictures: which input they are
+  ImageOptions images;                   // for folders of pictures
+  std::string labels_path;               // for folders of pictures: a CSV of file,class
+  std::string input_name = "input";      // for folders of pictures: which input they are
   int64_t max_bytes = int64_t{8} << 30;  // of an .npz, unpacked
-  int64_t max_samples = 1'000'000;     // more is refused
+  int64_t max_samples = 1'000'000;       // more is refused
 };
 
 // One of the model's inputs, as the samples have it.
@@ -58,7 +58,7 @@ class SampleSource {
 
   virtual ~SampleSource() = default;
 
-  virtual int64_t size() const = 0;  // at least 1
+  virtual int64_t size() const = 0;                            // at least 1
   virtual const std::vector<SampleInput>& inputs() const = 0;  // at least one
   // One class per sample, from 0; absent if the samples are not labelled.
   virtual const std::optional<std::vector<int64_t>>& labels() const = 0;
@@ -69,7 +69,6 @@ class SampleSource {
 };
 
 // INVALID_ARGUMENT, naming array, sample and element, if a float element is NaN or infinite.
-absl::Status CheckFinite(const SampleInput& input, std::span<const std::byte> data,
-                         int64_t sample);
+absl::Status CheckFinite(const SampleInput& input, std::span<const std::byte> data, int64_t sample);
 
 }  // namespace fourfold::samples

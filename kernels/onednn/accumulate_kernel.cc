@@ -91,7 +91,8 @@ bool Acceptable(const Accumulation& sum, ElementType src_type, ElementType dst_t
   }
   if (sum.weights_type != ElementType::kInt8 || sum.multiplier.size() != count) return false;
   if (sum_length > kMaxExactSum) return false;
-  if (sum.arithmetic == Arithmetic::kDynamicInt8) return src_type == ElementType::kUint8 && float_dst;
+  if (sum.arithmetic == Arithmetic::kDynamicInt8)
+    return src_type == ElementType::kUint8 && float_dst;
   const bool integer_src = src_type == ElementType::kUint8 || src_type == ElementType::kInt8;
   const bool integer_dst = dst_type == ElementType::kUint8 || dst_type == ElementType::kInt8;
   return integer_src && (float_dst || (integer_dst && !sum.residual));

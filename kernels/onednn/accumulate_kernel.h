@@ -24,9 +24,9 @@ class AccumulateKernel final : public PreparedKernel {
     PackedConstant weights;  // data null: an input
     Epilogue::Residual residual = Epilogue::Residual::kNone;
     bool dynamic = false;
-    int64_t samples = 1;    // executions per call
-    size_t src_bytes = 0;   // of one execution
-    size_t dst_bytes = 0;   // of one execution
+    int64_t samples = 1;                                 // executions per call
+    size_t src_bytes = 0;                                // of one execution
+    size_t dst_bytes = 0;                                // of one execution
     std::unique_ptr<const CompiledPrimitive> primitive;  // its operands point into the others
   };
 
@@ -43,7 +43,8 @@ class AccumulateKernel final : public PreparedKernel {
   const size_t primitive_scratch_;  // rounded up; the copy of an aliased residual follows
 };
 
-// Whether the sizes of bias and multiplier, the types and the longest sum fit what kernels here take.
+// Whether the sizes of bias and multiplier, the types and the longest sum fit what kernels here
+// take.
 bool Acceptable(const Accumulation& sum, ElementType src_type, ElementType dst_type,
                 int64_t channels, int64_t sum_length);
 

@@ -101,8 +101,7 @@ PreparedPtr Prepare(const BinarySpec& spec, const PrepareContext& context) {
   if (!primitive || IsReference(primitive.impl_info_str())) return nullptr;
   PreparedPtr kernel = std::make_unique<PlainKernel>(
       primitive, dnnl::binary(primitive),
-      std::vector<Operand>{
-          {DNNL_ARG_SRC_0, full}, {DNNL_ARG_SRC_1, other}, {DNNL_ARG_DST, full}});
+      std::vector<Operand>{{DNNL_ARG_SRC_0, full}, {DNNL_ARG_SRC_1, other}, {DNNL_ARG_DST, full}});
   if (!swap) return kernel;
   return std::make_unique<SwappedKernel>(std::move(kernel));
 }

@@ -13,8 +13,8 @@ struct Shape {
 };
 
 Shape MakeShape(const ConvolutionSpec& spec) {
-  Shape shape{spec.src.dims, spec.dst.dims,   spec.weights,   spec.strides,
-              {},            spec.pads_begin, spec.pads_end};
+  Shape shape{spec.src.dims,   spec.dst.dims, spec.weights, spec.strides, {},
+              spec.pads_begin, spec.pads_end};
   const size_t space = spec.src.dims.size() - 2;
   shape.strides.resize(space, 1);
   shape.pads_begin.resize(space, 0);
@@ -36,8 +36,8 @@ Shape MakeShape(const ConvolutionSpec& spec) {
   return shape;
 }
 
-// Whether some window covers nothing but padding. Integer kernels then skip the residual and miscount
-// the zero point.
+// Whether some window covers nothing but padding. Integer kernels then skip the residual and
+// miscount the zero point.
 bool HasEmptyWindow(const Shape& shape) {
   const size_t space = shape.strides.size();
   for (size_t i = 0; i < space; ++i) {
@@ -55,7 +55,8 @@ bool HasEmptyWindow(const Shape& shape) {
   return false;
 }
 
-// Shapes for which kernels of oneDNN 3.7.2 give wrong results (found by comparison with the reference).
+// Shapes for which kernels of oneDNN 3.7.2 give wrong results (found by comparison with the
+// reference).
 bool IsMiscomputed(const ConvolutionSpec& spec, const Shape& shape) {
   // One channel per group but several outputs, and strides.
   const bool depthwise = spec.weights[1] == 1 && spec.weights[0] == spec.groups;
@@ -73,8 +74,8 @@ bool IsMiscomputed(const ConvolutionSpec& spec, const Shape& shape) {
   return HasEmptyWindow(shape) || (volumetric && spec.sum.arithmetic != Arithmetic::kFloat);
 }
 
-// Square windows of odd size that reach no further over an edge than to their centre: the only padding
-// for which AVX2's depthwise kernels were found to account for the source's zero point.
+// Square windows of odd size that reach no further over an edge than to their centre: the only
+// padding for which AVX2's depthwise kernels were found to account for the source's zero point.
 bool HasPlainPadding(const Shape& shape) {
   const size_t space = shape.strides.size();
   const int64_t kernel = shape.weights.back();
@@ -85,8 +86,8 @@ bool HasPlainPadding(const Shape& shape) {
   return true;
 }
 
-// The order in which pairs are added is that of the channels at one kernel position, or, where they do
-// not fill groups of four, possibly across positions.
+// The order in which pairs are added is that of the channels at one kernel position, or, where they
+// do not fill groups of four, possibly across positions.
 bool WeightsCannotSaturate(const ConvolutionSpec& spec) {
   const auto* weights = static_cast<const int8_t*>(spec.sum.weights);
   const int64_t channels = spec.weights[1];
@@ -127,21 +128,23 @@ PreparedPtr Prepare(const ConvolutionSpec& spec, const PrepareContext& context) 
     parts.samples = shape.src[0];
     shape.src[0] = shape.dst[0] = 1;
   }
-  parts.zero_points = std::make_unique<ZeroPoints>(ZeroPoints{sum.src_zero_point, sum.dst_zero_point});
+  parts.zero_points =
+      std::make_unique<ZeroPoints>(ZeroPoints{sum.src_zero_point, sum.dst_zero_point});
 
   using Desc = dnnl::memory::desc;
   const ElementType weights_type = is_float ? ElementType::kFloat32 : ElementType::kInt8;
   const Desc src = Describe(shape.src, spec.src.type, spec.src.layout);
   const Desc dst = Describe(shape.dst, spec.dst.type, spec.dst.layout);
   const Desc weights(shape.weights, *DataType(weights_type), dnnl::memory::format_tag::any);
-  const Desc bias =
-      sum.bias.empty() ? Desc() : Describe({channels}, ElementType::kFloat32);
+  const Desc bias = sum.bias.empty() ? Desc() : Describe({channels}, ElementType::kFloat32);
   parts.src_bytes = src.get_size();
   parts.dst_bytes = dst.get_size();
-  Epilogue epilogue = MakeEpilogue(
-      {.sum = sum, .dst_type = spec.dst.type, .dst = dst, .channel_dim = 1,
-       .weights_scale_mask = spec.groups > 1 ? 3 : 1},
-      &parts.zero_points->src, &parts.zero_points->dst);
+  Epilogue epilogue = MakeEpilogue({.sum = sum,
+                                    .dst_type = spec.dst.type,
+                                    .dst = dst,
+                                    .channel_dim = 1,
+                                    .weights_scale_mask = spec.groups > 1 ? 3 : 1},
+                                   &parts.zero_points->src, &parts.zero_points->dst);
   parts.residual = epilogue.residual;
 
   const ConcurrencyScope concurrency(context.threads);
@@ -154,26 +157,28 @@ PreparedPtr Prepare(const ConvolutionSpec& spec, const PrepareContext& context) 
   if (IsReference(implementation)) return nullptr;
   if (!exact) {
     // Depthwise kernels widen their operands: nothing is paired.
-    const bool widens = spec.weights[1] == 1 && channels == spec.groups &&
-                        implementation.find("jit") == 0;
+    const bool widens =
+        spec.weights[1] == 1 && channels == spec.groups && implementation.find("jit") == 0;
     if (!widens && !WeightsCannotSaturate(spec)) return nullptr;
     const bool shifted = parts.dynamic || sum.src_zero_point != 0;
     if (widens && shifted && !HasPlainPadding(shape)) return nullptr;
   }
 
-  parts.weights = Pack({.source = sum.weights,
-                        .source_type = sum.weights_type,
-                        .from = Describe(shape.weights, weights_type),
-                        .to = primitive.weights_desc(),
-                        .id = sum.weights_id,
-                        .variation = is_float ? "f"
-                                     : spec.src.type == ElementType::kInt8
-                                         ? (sum.src_zero_point != 0 ? "s8z" : "s8")
-                                         : (parts.dynamic || sum.src_zero_point != 0 ? "u8z" : "u8")},
-                       context.packed);
-  std::vector<Operand> operands = {{DNNL_ARG_SRC, src, nullptr},
-                                   {DNNL_ARG_WEIGHTS, primitive.weights_desc(), parts.weights.data.get()},
-                                   {DNNL_ARG_DST, dst, nullptr}};
+  parts.weights =
+      Pack({.source = sum.weights,
+            .source_type = sum.weights_type,
+            .from = Describe(shape.weights, weights_type),
+            .to = primitive.weights_desc(),
+            .id = sum.weights_id,
+            .variation = is_float ? "f"
+                         : spec.src.type == ElementType::kInt8
+                             ? (sum.src_zero_point != 0 ? "s8z" : "s8")
+                             : (parts.dynamic || sum.src_zero_point != 0 ? "u8z" : "u8")},
+           context.packed);
+  std::vector<Operand> operands = {
+      {DNNL_ARG_SRC, src, nullptr},
+      {DNNL_ARG_WEIGHTS, primitive.weights_desc(), parts.weights.data.get()},
+      {DNNL_ARG_DST, dst, nullptr}};
   if (!sum.bias.empty()) operands.push_back({DNNL_ARG_BIAS, bias, sum.bias.data()});
   operands.insert(operands.end(), epilogue.operands.begin(), epilogue.operands.end());
   parts.primitive = std::make_unique<CompiledPrimitive>(

@@ -40,7 +40,8 @@ class DynamicMatMul final : public PreparedKernel {
   void Run(const RunArgs& args) const override {
     auto* const sums = static_cast<int32_t*>(args.scratch);
     const std::array<const void*, 2> pointers = {args.inputs[0], sums};
-    product_->Execute(pointers, static_cast<std::byte*>(args.scratch) + sums_bytes_, *args.parallel);
+    product_->Execute(pointers, static_cast<std::byte*>(args.scratch) + sums_bytes_,
+                      *args.parallel);
 
     const auto* params = static_cast<const QuantParams*>(args.inputs[1]);
     const auto* residual = residual_ ? static_cast<const float*>(args.inputs[2]) : nullptr;

@@ -71,8 +71,8 @@ Epilogue MakeEpilogue(const EpilogueRequest& request, const int32_t* src_zero_po
     post_ops.append_sum();
   } else if (sum.residual) {
     epilogue.residual = Epilogue::Residual::kOperand;
-    epilogue.operands.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_ops.len()) | DNNL_ARG_SRC_1,
-                                 request.dst, nullptr});
+    epilogue.operands.push_back(
+        {DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_ops.len()) | DNNL_ARG_SRC_1, request.dst, nullptr});
     post_ops.append_binary(algorithm::binary_add, request.dst);
   }
 

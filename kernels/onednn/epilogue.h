@@ -8,9 +8,9 @@
 
 namespace fourfold::kernels::onednn {
 
-// What happens between the sum and the store, as attributes of a primitive and the operands they need.
-// Built so that the order of roundings is Accumulation's: the multiplier of static int8 is a post-op
-// behind the bias, and the result is rounded before the zero point is added.
+// What happens between the sum and the store, as attributes of a primitive and the operands they
+// need. Built so that the order of roundings is Accumulation's: the multiplier of static int8 is a
+// post-op behind the bias, and the result is rounded before the zero point is added.
 struct Epilogue {
   // How the residual enters.
   enum class Residual : uint8_t {
@@ -20,7 +20,8 @@ struct Epilogue {
   };
 
   dnnl::primitive_attr attributes;
-  std::vector<Operand> operands;  // kDynamicInt8: not fixed are scale, zero point; then the residual
+  std::vector<Operand>
+      operands;  // kDynamicInt8: not fixed are scale, zero point; then the residual
   Residual residual = Residual::kNone;
 };
 
@@ -39,8 +40,8 @@ Epilogue MakeEpilogue(const EpilogueRequest& request, const int32_t* src_zero_po
 // Describes one float per channel: ones everywhere but in `channel_dim`.
 dnnl::memory::desc DescribeChannels(int64_t channels, int rank, int channel_dim);
 
-// Whether oneDNN's kernels without 8-bit dot products add the products of `row` without saturating at
-// 16 bits: they add two products of uint8 and int8, neighbours within four consecutive elements.
+// Whether oneDNN's kernels without 8-bit dot products add the products of `row` without saturating
+// at 16 bits: they add two products of uint8 and int8, neighbours within four consecutive elements.
 // Checked for any two of four, beginning at multiples of four where `aligned`, else anywhere.
 bool PairSumsFit(const int8_t* row, int64_t count, int64_t stride, bool aligned);
 

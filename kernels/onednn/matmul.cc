@@ -21,7 +21,8 @@ bool WeightsCannotSaturate(const MatMulSpec& spec) {
   const auto* weights = static_cast<const int8_t*>(spec.sum.weights);
   for (int64_t n = 0; n < spec.n; ++n) {
     const int8_t* column = weights + (spec.transpose_rhs ? n * spec.k : n);
-    if (!PairSumsFit(column, spec.k, spec.transpose_rhs ? 1 : spec.n, spec.k % 4 == 0)) return false;
+    if (!PairSumsFit(column, spec.k, spec.transpose_rhs ? 1 : spec.n, spec.k % 4 == 0))
+      return false;
   }
   return true;
 }
@@ -41,7 +42,8 @@ PreparedPtr Prepare(const MatMulSpec& spec, const PrepareContext& context) {
   }
 
   // All rows in one product where the layout allows it.
-  const bool merge = (constant || spec.rhs_batch == 1) && (!spec.transpose_lhs || spec.lhs_batch == 1);
+  const bool merge =
+      (constant || spec.rhs_batch == 1) && (!spec.transpose_lhs || spec.lhs_batch == 1);
   const int64_t rhs_batch = constant ? 1 : spec.rhs_batch;
   const int64_t batch = merge ? 0 : std::max(spec.lhs_batch, rhs_batch);
   const int64_t rows = merge ? spec.lhs_batch * spec.m : spec.m;
@@ -53,22 +55,24 @@ PreparedPtr Prepare(const MatMulSpec& spec, const PrepareContext& context) {
       Matrices(merge ? 0 : spec.lhs_batch, rows, spec.k, spec.src_type, spec.transpose_lhs);
   const Desc plain =
       Matrices(merge ? 0 : rhs_batch, spec.k, spec.n, weights_type, spec.transpose_rhs);
-  const Desc weights = constant ? Desc(plain.get_dims(), plain.get_data_type(),
-                                       dnnl::memory::format_tag::any)
-                                : plain;
+  const Desc weights =
+      constant ? Desc(plain.get_dims(), plain.get_data_type(), dnnl::memory::format_tag::any)
+               : plain;
   const Desc dst = Matrices(batch, rows, spec.n, dst_type, false);
   const int column_dim = merge ? 1 : 2;
 
   AccumulateKernel::Parts parts;
-  parts.zero_points = std::make_unique<ZeroPoints>(ZeroPoints{sum.src_zero_point, sum.dst_zero_point});
+  parts.zero_points =
+      std::make_unique<ZeroPoints>(ZeroPoints{sum.src_zero_point, sum.dst_zero_point});
   parts.src_bytes = src.get_size();
   parts.dst_bytes = dst.get_size();
   Epilogue epilogue;
   if (dynamic) {
     epilogue.attributes = NewAttributes();  // DynamicMatMul finishes the sums
   } else {
-    epilogue = MakeEpilogue({.sum = sum, .dst_type = spec.dst_type, .dst = dst, .channel_dim = column_dim},
-                            &parts.zero_points->src, &parts.zero_points->dst);
+    epilogue =
+        MakeEpilogue({.sum = sum, .dst_type = spec.dst_type, .dst = dst, .channel_dim = column_dim},
+                     &parts.zero_points->src, &parts.zero_points->dst);
   }
   parts.residual = epilogue.residual;
   const bool fused_bias = !dynamic && !sum.bias.empty();
@@ -81,25 +85,24 @@ PreparedPtr Prepare(const MatMulSpec& spec, const PrepareContext& context) {
 
   const Desc packed = primitive.weights_desc();
   if (constant) {
-    parts.weights =
-        Pack({.source = sum.weights,
-              .source_type = sum.weights_type,
-              .from = plain,
-              .to = packed,
-              .id = sum.weights_id,
-              .variation = is_float                                  ? "f"
-                           : spec.src_type == ElementType::kInt8     ? "s8"
-                           : !dynamic && sum.src_zero_point != 0     ? "u8z"
-                                                                     : "u8"},
-             context.packed);
+    parts.weights = Pack({.source = sum.weights,
+                          .source_type = sum.weights_type,
+                          .from = plain,
+                          .to = packed,
+                          .id = sum.weights_id,
+                          .variation = is_float                              ? "f"
+                                       : spec.src_type == ElementType::kInt8 ? "s8"
+                                       : !dynamic && sum.src_zero_point != 0 ? "u8z"
+                                                                             : "u8"},
+                         context.packed);
   }
   std::vector<Operand> operands = {{DNNL_ARG_SRC, src, nullptr},
                                    {DNNL_ARG_WEIGHTS, packed, parts.weights.data.get()},
                                    {DNNL_ARG_DST, dst, nullptr}};
   if (fused_bias) operands.push_back({DNNL_ARG_BIAS, bias, sum.bias.data()});
   operands.insert(operands.end(), epilogue.operands.begin(), epilogue.operands.end());
-  parts.primitive = std::make_unique<CompiledPrimitive>(primitive, dnnl::matmul(primitive),
-                                                        std::move(operands));
+  parts.primitive =
+      std::make_unique<CompiledPrimitive>(primitive, dnnl::matmul(primitive), std::move(operands));
   if (dynamic) {
     return MakeDynamicMatMul(spec, std::move(parts.primitive), std::move(parts.weights));
   }

@@ -23,8 +23,9 @@ bool MakeWindows(const PoolingSpec& spec, Windows& windows) {
     const int64_t begin = spec.pads_begin.empty() ? 0 : spec.pads_begin[i];
     const int64_t end = spec.pads_end.empty() ? 0 : spec.pads_end[i];
     const int64_t length = (spec.kernel[i] - 1) * dilation + 1;
-    const int64_t last = (spec.dst.dims[i + 2] - 1) * stride - begin;  // where the last window begins
-    const int64_t reach = last + length - spec.src.dims[i + 2];        // past the image
+    const int64_t last =
+        (spec.dst.dims[i + 2] - 1) * stride - begin;             // where the last window begins
+    const int64_t reach = last + length - spec.src.dims[i + 2];  // past the image
     if (begin >= length || last >= spec.src.dims[i + 2]) return false;
     if (spec.kind == PoolingSpec::Kind::kAverageIncludePad && reach > end) return false;
     windows.kernel.push_back(spec.kernel[i]);

@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <memory>
 
-
 namespace fourfold::kernels::onednn {
 namespace {
 
@@ -78,7 +77,9 @@ void AppendActivation(const Activation& activation, dnnl::post_ops& post_ops) {
   using dnnl::algorithm;
   switch (activation.kind) {
     case Activation::Kind::kNone: return;
-    case Activation::Kind::kRelu: post_ops.append_eltwise(algorithm::eltwise_relu, 0.0f, 0.0f); return;
+    case Activation::Kind::kRelu:
+      post_ops.append_eltwise(algorithm::eltwise_relu, 0.0f, 0.0f);
+      return;
     case Activation::Kind::kClip:
       post_ops.append_eltwise(algorithm::eltwise_clip, activation.alpha, activation.beta);
       return;
@@ -88,11 +89,15 @@ void AppendActivation(const Activation& activation, dnnl::post_ops& post_ops) {
     case Activation::Kind::kSigmoid:
       post_ops.append_eltwise(algorithm::eltwise_logistic, 0.0f, 0.0f);
       return;
-    case Activation::Kind::kTanh: post_ops.append_eltwise(algorithm::eltwise_tanh, 0.0f, 0.0f); return;
+    case Activation::Kind::kTanh:
+      post_ops.append_eltwise(algorithm::eltwise_tanh, 0.0f, 0.0f);
+      return;
     case Activation::Kind::kHardSwish:
       post_ops.append_eltwise(algorithm::eltwise_hardswish, 1.0f / 6.0f, 0.5f);
       return;
-    case Activation::Kind::kSwish: post_ops.append_eltwise(algorithm::eltwise_swish, 1.0f, 0.0f); return;
+    case Activation::Kind::kSwish:
+      post_ops.append_eltwise(algorithm::eltwise_swish, 1.0f, 0.0f);
+      return;
     case Activation::Kind::kElu:
       post_ops.append_eltwise(algorithm::eltwise_elu, activation.alpha, 0.0f);
       return;

@@ -31,8 +31,8 @@ void AppendActivation(const Activation& activation, dnnl::post_ops& post_ops);
 // Whether an implementation is oneDNN's own plain loops, slower than ours.
 bool IsReference(std::string_view implementation);
 
-// Tells oneDNN, for primitives that this thread creates while the object lives, how many threads will
-// run them.
+// Tells oneDNN, for primitives that this thread creates while the object lives, how many threads
+// will run them.
 class ConcurrencyScope {
  public:
   explicit ConcurrencyScope(int threads);

@@ -35,11 +35,11 @@ struct Finish {
     bias.resize(static_cast<size_t>(channels), 0.0f);
   }
 
-  // Stores sums of channels [channel, channel + lanes) at dst[at + i * step]; residual has dst's shape.
-  // `scale` is the source's (kDynamicInt8).
+  // Stores sums of channels [channel, channel + lanes) at dst[at + i * step]; residual has dst's
+  // shape. `scale` is the source's (kDynamicInt8).
   template <typename Sum>
-  void Store(const Sum* sum, int64_t channel, int64_t lanes, float scale, const float* added, void* dst,
-             int64_t at, int64_t step) const {
+  void Store(const Sum* sum, int64_t channel, int64_t lanes, float scale, const float* added,
+             void* dst, int64_t at, int64_t step) const {
     float value[kSumLanes];
     const float* b = bias.data() + channel;
     if (arithmetic == Arithmetic::kFloat) {
@@ -49,7 +49,8 @@ struct Finish {
       if (arithmetic == Arithmetic::kStaticInt8) {
         for (int64_t i = 0; i < lanes; ++i) value[i] = (static_cast<float>(sum[i]) + b[i]) * m[i];
       } else {
-        for (int64_t i = 0; i < lanes; ++i) value[i] = static_cast<float>(sum[i]) * (scale * m[i]) + b[i];
+        for (int64_t i = 0; i < lanes; ++i)
+          value[i] = static_cast<float>(sum[i]) * (scale * m[i]) + b[i];
       }
     }
     if (residual) {
@@ -78,7 +79,8 @@ struct Finish {
   }
 };
 
-// Whether types and lengths are what accumulate.h allows; `length` is the number of products in a sum.
+// Whether types and lengths are what accumulate.h allows; `length` is the number of products in a
+// sum.
 inline bool IsServed(const Accumulation& sum, ElementType src, ElementType dst, int64_t channels,
                      int64_t length) {
   if (!sum.bias.empty() && static_cast<int64_t>(sum.bias.size()) != channels) return false;
@@ -118,7 +120,8 @@ Packed PackWeights(const Accumulation& sum, int64_t count, const std::string& fo
       if (integer) {
         static_cast<int16_t*>(buffer.get())[to] = static_cast<const int8_t*>(sum.weights)[i];
       } else if (sum.weights_type == ElementType::kFloat16) {
-        static_cast<float*>(buffer.get())[to] = HalfToFloat(static_cast<const uint16_t*>(sum.weights)[i]);
+        static_cast<float*>(buffer.get())[to] =
+            HalfToFloat(static_cast<const uint16_t*>(sum.weights)[i]);
       } else {
         static_cast<float*>(buffer.get())[to] = static_cast<const float*>(sum.weights)[i];
       }

@@ -6,7 +6,8 @@
 namespace fourfold::kernels::reference {
 namespace {
 
-// dst in memory order, with the strides of a and b (0 where broadcast), as few dimensions as possible.
+// dst in memory order, with the strides of a and b (0 where broadcast), as few dimensions as
+// possible.
 struct Walk {
   std::vector<int64_t> dims, a, b, dst;
 };
@@ -63,16 +64,17 @@ void ForRows(const RunArgs& args, const Walk& walk, const Row& row) {
   for (size_t d = 0; d < outer; ++d) rows *= walk.dims[d];
   if (rows == 0 || length == 0) return;
   const int64_t blocks = (length + kBlock - 1) / kBlock;
-  ForRange(*args.parallel, rows * blocks, 2 * std::min(length, kBlock), [&](int64_t begin, int64_t end) {
-    Odometer<3> at(walk.dims.data(), outer, {walk.a.data(), walk.b.data(), walk.dst.data()},
-                   begin / blocks);
-    for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t first = unit % blocks * kBlock;
-      row(at.offset(0) + first * steps.a, at.offset(1) + first * steps.b, at.offset(2) + first,
-          std::min(kBlock, length - first), steps);
-      if (first + kBlock >= length) at.Next();
-    }
-  });
+  ForRange(*args.parallel, rows * blocks, 2 * std::min(length, kBlock),
+           [&](int64_t begin, int64_t end) {
+             Odometer<3> at(walk.dims.data(), outer,
+                            {walk.a.data(), walk.b.data(), walk.dst.data()}, begin / blocks);
+             for (int64_t unit = begin; unit < end; ++unit) {
+               const int64_t first = unit % blocks * kBlock;
+               row(at.offset(0) + first * steps.a, at.offset(1) + first * steps.b,
+                   at.offset(2) + first, std::min(kBlock, length - first), steps);
+               if (first + kBlock >= length) at.Next();
+             }
+           });
 }
 
 // dst[i] = f(a[i], b[i]) with the common steps made constants for the vectoriser.
@@ -93,7 +95,8 @@ FOURFOLD_INLINE void Loop(const A* a, const B* b, T* dst, int64_t count, Steps s
 
 template <typename F>
 PreparedPtr FloatKernel(Walk walk, const Activation& activation, F f) {
-  return MakeKernel("reference/plain", [walk = std::move(walk), activation, f](const RunArgs& args) {
+  return MakeKernel("reference/plain", [walk = std::move(walk), activation,
+                                        f](const RunArgs& args) {
     const float* a = Input<float>(args, 0);
     const float* b = Input<float>(args, 1);
     float* dst = Output<float>(args);
@@ -134,28 +137,32 @@ struct MulParams {
 
 // The whole kernel for one combination of types, non-template so that it can have clones.
 template <typename A, typename B, typename T>
-FOURFOLD_INLINE void AddLoop(const A* a, const B* b, T* dst, int64_t count, Steps steps, AddParams p) {
-  Loop(a, b, dst, count, steps, [p](A x, B y) __attribute__((always_inline)) {
-    const float sum = __builtin_fmaf(static_cast<float>(y), p.rb, p.fixed);
-    return Saturate<T>(__builtin_fmaf(static_cast<float>(x), p.ra, sum), 0.0f);
-  });
+FOURFOLD_INLINE void AddLoop(const A* a, const B* b, T* dst, int64_t count, Steps steps,
+                             AddParams p) {
+  Loop(
+      a, b, dst, count, steps, [p](A x, B y) __attribute__((always_inline)) {
+        const float sum = __builtin_fmaf(static_cast<float>(y), p.rb, p.fixed);
+        return Saturate<T>(__builtin_fmaf(static_cast<float>(x), p.ra, sum), 0.0f);
+      });
 }
 template <typename A, typename B, typename T>
-FOURFOLD_INLINE void MulLoop(const A* a, const B* b, T* dst, int64_t count, Steps steps, MulParams p) {
-  Loop(a, b, dst, count, steps, [p](A x, B y) __attribute__((always_inline)) {
-    const int32_t product = (x - p.a_zero) * (y - p.b_zero);
-    return Saturate<T>(static_cast<float>(product) * p.ratio + p.zero, 0.0f);
-  });
+FOURFOLD_INLINE void MulLoop(const A* a, const B* b, T* dst, int64_t count, Steps steps,
+                             MulParams p) {
+  Loop(
+      a, b, dst, count, steps, [p](A x, B y) __attribute__((always_inline)) {
+        const int32_t product = (x - p.a_zero) * (y - p.b_zero);
+        return Saturate<T>(static_cast<float>(product) * p.ratio + p.zero, 0.0f);
+      });
 }
 
-#define FOURFOLD_INTEGER_ROWS(A, B, T)                                                                 \
-  FOURFOLD_CLONES void Row(const A* a, const B* b, T* dst, int64_t count, Steps steps,                 \
-                           AddParams params) {                                                         \
-    AddLoop(a, b, dst, count, steps, params);                                                          \
-  }                                                                                                    \
-  FOURFOLD_CLONES void Row(const A* a, const B* b, T* dst, int64_t count, Steps steps,                 \
-                           MulParams params) {                                                         \
-    MulLoop(a, b, dst, count, steps, params);                                                          \
+#define FOURFOLD_INTEGER_ROWS(A, B, T)                                                 \
+  FOURFOLD_CLONES void Row(const A* a, const B* b, T* dst, int64_t count, Steps steps, \
+                           AddParams params) {                                         \
+    AddLoop(a, b, dst, count, steps, params);                                          \
+  }                                                                                    \
+  FOURFOLD_CLONES void Row(const A* a, const B* b, T* dst, int64_t count, Steps steps, \
+                           MulParams params) {                                         \
+    MulLoop(a, b, dst, count, steps, params);                                          \
   }
 FOURFOLD_INTEGER_ROWS(uint8_t, uint8_t, uint8_t)
 FOURFOLD_INTEGER_ROWS(uint8_t, uint8_t, int8_t)
@@ -222,7 +229,8 @@ PreparedPtr PrepareBinary(const BinarySpec& spec, const PrepareContext&) {
   if (spec.operation == BinarySpec::Operation::kMul) {
     return PrepareInteger(
         spec, walk,
-        MulParams{.a_zero = spec.a_params.zero_point, .b_zero = spec.b_params.zero_point,
+        MulParams{.a_zero = spec.a_params.zero_point,
+                  .b_zero = spec.b_params.zero_point,
                   .ratio = spec.a_params.scale * spec.b_params.scale / spec.dst_params.scale,
                   .zero = static_cast<float>(spec.dst_params.zero_point)});
   }

@@ -16,8 +16,8 @@ struct Walk {
   int64_t dst_offset = 0;
 
   int64_t Count(size_t rank) const {
-    return std::accumulate(dims.begin(), dims.begin() + static_cast<std::ptrdiff_t>(rank), int64_t{1},
-                           std::multiplies<>());
+    return std::accumulate(dims.begin(), dims.begin() + static_cast<std::ptrdiff_t>(rank),
+                           int64_t{1}, std::multiplies<>());
   }
   void Remove(size_t d) {
     const auto at = static_cast<std::ptrdiff_t>(d);
@@ -35,7 +35,11 @@ Walk Coalesce(const CopySpec& spec) {
   std::stable_sort(order.begin(), order.end(), [&spec](size_t a, size_t b) {
     return std::abs(spec.dst_strides[a]) > std::abs(spec.dst_strides[b]);
   });
-  Walk walk{.dims = {}, .src = {}, .dst = {}, .src_offset = spec.src_offset, .dst_offset = spec.dst_offset};
+  Walk walk{.dims = {},
+            .src = {},
+            .dst = {},
+            .src_offset = spec.src_offset,
+            .dst_offset = spec.dst_offset};
   for (size_t d : order) {
     const int64_t dim = spec.dims[d], src = spec.src_strides[d], dst = spec.dst_strides[d];
     if (!walk.dims.empty() && walk.src.back() == dim * src && walk.dst.back() == dim * dst) {
@@ -71,8 +75,8 @@ struct CopyRows {
     const int64_t blocks = (length + block - 1) / block;
     ForRange(*args.parallel, outer.Count(outer.dims.size()) * blocks, std::min(length, block),
              [&](int64_t begin, int64_t end) {
-               Odometer<2> at(outer.dims.data(), outer.dims.size(), {outer.src.data(), outer.dst.data()},
-                              begin / blocks);
+               Odometer<2> at(outer.dims.data(), outer.dims.size(),
+                              {outer.src.data(), outer.dst.data()}, begin / blocks);
                for (int64_t unit = begin; unit < end; ++unit) {
                  const int64_t first = unit % blocks * block;
                  Row(src + at.offset(0) + first * src_step, dst + at.offset(1) + first * dst_step,
@@ -107,8 +111,8 @@ struct CopyTransposed {
     const int64_t tiles = (rows + kTile - 1) / kTile;
     ForRange(*args.parallel, outer.Count(outer.dims.size()) * tiles, kTile * columns,
              [&](int64_t begin, int64_t end) {
-               Odometer<2> at(outer.dims.data(), outer.dims.size(), {outer.src.data(), outer.dst.data()},
-                              begin / tiles);
+               Odometer<2> at(outer.dims.data(), outer.dims.size(),
+                              {outer.src.data(), outer.dst.data()}, begin / tiles);
                for (int64_t unit = begin; unit < end; ++unit) {
                  const int64_t tile = unit % tiles;
                  Rows(src + at.offset(0), dst + at.offset(1), tile * kTile,
@@ -137,13 +141,19 @@ PreparedPtr Prepare(Walk walk) {
   const auto row = std::find(walk.src.begin(), walk.src.end(), 1);
   if (dst_step == 1 && src_step > 1 && row != walk.src.end()) {
     const auto d = static_cast<size_t>(row - walk.src.begin());
-    CopyTransposed<T> copy{.outer = walk, .rows = walk.dims[d], .columns = length, .src_column = src_step,
+    CopyTransposed<T> copy{.outer = walk,
+                           .rows = walk.dims[d],
+                           .columns = length,
+                           .src_column = src_step,
                            .dst_row = walk.dst[d]};
     copy.outer.Remove(inner);
     copy.outer.Remove(d);
     return MakeKernel("reference/transpose", std::move(copy));
   }
-  CopyRows<T> copy{.outer = std::move(walk), .length = length, .src_step = src_step, .dst_step = dst_step,
+  CopyRows<T> copy{.outer = std::move(walk),
+                   .length = length,
+                   .src_step = src_step,
+                   .dst_step = dst_step,
                    .block = 65536};
   copy.outer.Remove(inner);
   return MakeKernel("reference/rows", std::move(copy));
@@ -154,7 +164,8 @@ PreparedPtr Prepare(Walk walk) {
 PreparedPtr PrepareCopy(const CopySpec& spec, const PrepareContext&) {
   Walk walk = Coalesce(spec);
   if (walk.dims.size() > kMaxRank) return nullptr;
-  if (walk.Count(walk.dims.size()) == 0) return MakeKernel("reference/nothing", [](const RunArgs&) {});
+  if (walk.Count(walk.dims.size()) == 0)
+    return MakeKernel("reference/nothing", [](const RunArgs&) {});
   switch (spec.element_bytes) {
     case 1: return Prepare<uint8_t>(std::move(walk));
     case 2: return Prepare<uint16_t>(std::move(walk));

@@ -49,8 +49,9 @@ EltwiseSpec MakeTable(const EltwiseSpec& function, ElementType src_type, QuantPa
     const float x = src.scale * (stored - static_cast<float>(src.zero_point));
     const float y = Evaluate(function, x) / dst.scale;
     table.table[static_cast<size_t>(i)] =
-        dst_type == ElementType::kInt8 ? static_cast<uint8_t>(RoundAndSaturate<int8_t>(y, dst.zero_point))
-                                       : RoundAndSaturate<uint8_t>(y, dst.zero_point);
+        dst_type == ElementType::kInt8
+            ? static_cast<uint8_t>(RoundAndSaturate<int8_t>(y, dst.zero_point))
+            : RoundAndSaturate<uint8_t>(y, dst.zero_point);
   }
   return table;
 }
@@ -62,9 +63,9 @@ constexpr int64_t kBlock = 4096;
 
 template <typename Block>
 void ForBlocks(const RunArgs& args, int64_t count, int64_t work, const Block& block) {
-  ForRange(*args.parallel, (count + kBlock - 1) / kBlock, kBlock * work, [&](int64_t begin, int64_t end) {
-    block(begin * kBlock, std::min(count, end * kBlock));
-  });
+  ForRange(
+      *args.parallel, (count + kBlock - 1) / kBlock, kBlock * work,
+      [&](int64_t begin, int64_t end) { block(begin * kBlock, std::min(count, end * kBlock)); });
 }
 
 // `work`: roughly, additions that one element costs.
@@ -80,13 +81,14 @@ PreparedPtr FloatKernel(const EltwiseSpec& spec, int64_t work, F f) {
 }
 
 PreparedPtr TableKernel(const EltwiseSpec& spec) {
-  return MakeKernel("reference/table", [count = spec.count, table = spec.table](const RunArgs& args) {
-    const uint8_t* src = Input<uint8_t>(args, 0);
-    uint8_t* dst = Output<uint8_t>(args);
-    ForBlocks(args, count, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) dst[i] = table[src[i]];
-    });
-  });
+  return MakeKernel("reference/table",
+                    [count = spec.count, table = spec.table](const RunArgs& args) {
+                      const uint8_t* src = Input<uint8_t>(args, 0);
+                      uint8_t* dst = Output<uint8_t>(args);
+                      ForBlocks(args, count, 1, [&](int64_t begin, int64_t end) {
+                        for (int64_t i = begin; i < end; ++i) dst[i] = table[src[i]];
+                      });
+                    });
 }
 
 }  // namespace
@@ -102,13 +104,13 @@ PreparedPtr PrepareEltwise(const EltwiseSpec& spec, const PrepareContext&) {
       case Activation::Kind::kRelu:
         return FloatKernel(spec, 1, [](float x) { return x > 0.0f ? x : 0.0f; });
       case Activation::Kind::kClip:
-        return FloatKernel(spec, 1, [alpha, beta](float x) { return std::min(std::max(x, alpha), beta); });
+        return FloatKernel(spec, 1,
+                           [alpha, beta](float x) { return std::min(std::max(x, alpha), beta); });
       case Activation::Kind::kLeakyRelu:
         return FloatKernel(spec, 1, [alpha](float x) { return x < 0.0f ? alpha * x : x; });
       case Activation::Kind::kHardSwish:
-        return FloatKernel(spec, 2, [](float x) {
-          return x * std::min(std::max(x / 6.0f + 0.5f, 0.0f), 1.0f);
-        });
+        return FloatKernel(
+            spec, 2, [](float x) { return x * std::min(std::max(x / 6.0f + 0.5f, 0.0f), 1.0f); });
       default: break;
     }
   }
@@ -117,8 +119,10 @@ PreparedPtr PrepareEltwise(const EltwiseSpec& spec, const PrepareContext&) {
       return std::min(std::max(alpha * x + beta, 0.0f), 1.0f);
     });
   }
-  if (spec.function == Function::kSqrt) return FloatKernel(spec, 4, [](float x) { return std::sqrt(x); });
-  if (spec.function == Function::kAbs) return FloatKernel(spec, 1, [](float x) { return std::fabs(x); });
+  if (spec.function == Function::kSqrt)
+    return FloatKernel(spec, 4, [](float x) { return std::sqrt(x); });
+  if (spec.function == Function::kAbs)
+    return FloatKernel(spec, 1, [](float x) { return std::fabs(x); });
   if (spec.function == Function::kNeg) return FloatKernel(spec, 1, [](float x) { return -x; });
   EltwiseSpec function = spec;
   return FloatKernel(spec, 16, [function](float x) { return Evaluate(function, x); });

@@ -14,9 +14,10 @@
 
 // Compiles a plain loop for wider registers as well, chosen when the program starts. Only for loops
 // whose results cannot differ: this library is built without contraction of a * b + c.
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define FOURFOLD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define FOURFOLD_CLONES \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define FOURFOLD_CLONES
 #endif
@@ -33,7 +34,10 @@ template <typename Function>
 class FunctionKernel final : public PreparedKernel {
  public:
   FunctionKernel(std::string_view name, Function run, size_t scratch_bytes, size_t packed_bytes)
-      : name_(name), run_(std::move(run)), scratch_bytes_(scratch_bytes), packed_bytes_(packed_bytes) {}
+      : name_(name),
+        run_(std::move(run)),
+        scratch_bytes_(scratch_bytes),
+        packed_bytes_(packed_bytes) {}
 
   void Run(const RunArgs& args) const override { run_(args); }
   std::string_view implementation() const override { return name_; }
@@ -50,7 +54,8 @@ class FunctionKernel final : public PreparedKernel {
 template <typename Function>
 PreparedPtr MakeKernel(std::string_view name, Function run, size_t scratch_bytes = 0,
                        size_t packed_bytes = 0) {
-  return std::make_unique<FunctionKernel<Function>>(name, std::move(run), scratch_bytes, packed_bytes);
+  return std::make_unique<FunctionKernel<Function>>(name, std::move(run), scratch_bytes,
+                                                    packed_bytes);
 }
 
 // Calls function(begin, end) over parts of [0, count), on several threads if the whole is worth it.
@@ -71,7 +76,8 @@ void ForRange(Parallel& parallel, int64_t count, int64_t work, const Function& f
 
 inline constexpr size_t kMaxRank = 16;
 
-// Walks the indices of `dims` in row-major order, keeping one offset for each of N arrays of strides.
+// Walks the indices of `dims` in row-major order, keeping one offset for each of N arrays of
+// strides.
 template <size_t N>
 class Odometer {
  public:

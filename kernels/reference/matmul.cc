@@ -19,10 +19,10 @@ FOURFOLD_INLINE void SumLoop(const S* lhs, int64_t step, S zero, const W* rhs, i
   }
 }
 
-#define FOURFOLD_SUM(S, W, SUM)                                                                        \
-  FOURFOLD_CLONES void SumColumns(const S* lhs, int64_t step, int32_t zero, const W* rhs, int64_t k,   \
-                                  int64_t n, int64_t lanes, SUM* sum) {                                \
-    SumLoop<S, W, SUM>(lhs, step, static_cast<S>(zero), rhs, k, n, lanes, sum);                        \
+#define FOURFOLD_SUM(S, W, SUM)                                                           \
+  FOURFOLD_CLONES void SumColumns(const S* lhs, int64_t step, int32_t zero, const W* rhs, \
+                                  int64_t k, int64_t n, int64_t lanes, SUM* sum) {        \
+    SumLoop<S, W, SUM>(lhs, step, static_cast<S>(zero), rhs, k, n, lanes, sum);           \
   }
 FOURFOLD_SUM(float, float, float)
 FOURFOLD_SUM(uint8_t, int16_t, int32_t)
@@ -81,7 +81,8 @@ class MatMul final : public PreparedKernel {
     const int64_t m = spec_.m, n = spec_.n, k = spec_.k;
     const int64_t batch = row / m;
     const bool dynamic = finish_.arithmetic == Arithmetic::kDynamicInt8;
-    QuantParams params{1.0f, finish_.arithmetic == Arithmetic::kFloat ? 0 : spec_.sum.src_zero_point};
+    QuantParams params{1.0f,
+                       finish_.arithmetic == Arithmetic::kFloat ? 0 : spec_.sum.src_zero_point};
     if (dynamic) params = Input<QuantParams>(args, 1)[row / (batch_ * m / spec_.samples)];
     const S* lhs = Input<S>(args, 0) + (spec_.lhs_batch == 1 ? 0 : batch) * m * k;
     lhs += row % m * (spec_.transpose_lhs ? 1 : k);
@@ -124,10 +125,12 @@ PreparedPtr PrepareMatMul(const MatMulSpec& spec, const PrepareContext& context)
     const auto place = [&spec, transpose](int64_t i) {
       return transpose ? i % spec.k * spec.n + i / spec.k : i;
     };
-    packed = PackWeights(spec.sum, spec.k * spec.n, transpose ? "matmul_t" : "matmul", context, place);
+    packed =
+        PackWeights(spec.sum, spec.k * spec.n, transpose ? "matmul_t" : "matmul", context, place);
   }
   switch (spec.src_type) {
-    case ElementType::kFloat32: return std::make_unique<MatMul<float, float, float>>(spec, std::move(packed));
+    case ElementType::kFloat32:
+      return std::make_unique<MatMul<float, float, float>>(spec, std::move(packed));
     case ElementType::kUint8:
       return std::make_unique<MatMul<uint8_t, int16_t, int32_t>>(spec, std::move(packed));
     case ElementType::kInt8:

@@ -26,12 +26,14 @@ int64_t SourceIndex(PadSpec::Mode mode, int64_t index, int64_t size) {
 void Fill(const RunArgs& args, size_t element_bytes, const std::array<std::byte, 8>& value,
           int64_t count) {
   std::byte* dst = Output<std::byte>(args);
-  const bool uniform = std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(element_bytes),
-                                   [&value](std::byte b) { return b == value[0]; });
+  const bool uniform =
+      std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(element_bytes),
+                  [&value](std::byte b) { return b == value[0]; });
   const auto size = static_cast<int64_t>(element_bytes);
   ForRange(*args.parallel, count, 1, [&](int64_t begin, int64_t end) {
     if (uniform) {
-      std::memset(dst + begin * size, static_cast<int>(value[0]), static_cast<size_t>((end - begin) * size));
+      std::memset(dst + begin * size, static_cast<int>(value[0]),
+                  static_cast<size_t>((end - begin) * size));
       return;
     }
     for (int64_t i = begin; i < end; ++i) std::memcpy(dst + i * size, value.data(), element_bytes);
@@ -41,7 +43,9 @@ void Fill(const RunArgs& args, size_t element_bytes, const std::array<std::byte,
 // The constant everywhere, then what remains of the source over it.
 PreparedPtr PrepareConstant(const PadSpec& spec, const PrepareContext& context) {
   const size_t bytes = ElementSize(spec.src.type);
-  CopySpec copy{.element_bytes = bytes, .dims = {}, .src_strides = Strides(spec.src.dims, spec.src.layout),
+  CopySpec copy{.element_bytes = bytes,
+                .dims = {},
+                .src_strides = Strides(spec.src.dims, spec.src.layout),
                 .dst_strides = Strides(spec.dst.dims, spec.dst.layout)};
   for (size_t d = 0; d < spec.src.dims.size(); ++d) {
     const int64_t first = std::max<int64_t>(0, -spec.begin[d]);  // of the source
@@ -54,11 +58,12 @@ PreparedPtr PrepareConstant(const PadSpec& spec, const PrepareContext& context) 
   if (inside == nullptr) return nullptr;
   const int64_t count = ElementCount(spec.dst.dims);
   const bool covers = copy.dims == spec.dst.dims;
-  return MakeKernel("reference/fill", [inside = std::shared_ptr<const PreparedKernel>(std::move(inside)),
-                                       bytes, value = spec.value, count, covers](const RunArgs& args) {
-    if (!covers) Fill(args, bytes, value, count);
-    inside->Run(args);
-  });
+  return MakeKernel("reference/fill",
+                    [inside = std::shared_ptr<const PreparedKernel>(std::move(inside)), bytes,
+                     value = spec.value, count, covers](const RunArgs& args) {
+                      if (!covers) Fill(args, bytes, value, count);
+                      inside->Run(args);
+                    });
 }
 
 }  // namespace

@@ -43,9 +43,9 @@ Geometry MakeGeometry(const PoolingSpec& spec) {
 
 // The part of one window that lies inside the image.
 struct Window {
-  Space first;          // index of its first element
-  Space count;          // elements along each dimension
-  int64_t padded = 1;   // elements inside the padded image
+  Space first;         // index of its first element
+  Space count;         // elements along each dimension
+  int64_t padded = 1;  // elements inside the padded image
 
   Window(const Geometry& g, int64_t position) {
     for (size_t d = kSpace; d-- > 0;) {
@@ -96,7 +96,8 @@ struct FloatAverage {
   using Source = float;
   bool include_pad;
 
-  void operator()(const Geometry& g, const Window& w, const float* src, float* dst, int64_t lanes) const {
+  void operator()(const Geometry& g, const Window& w, const float* src, float* dst,
+                  int64_t lanes) const {
     float sum[kLanes];
     std::fill_n(sum, lanes, 0.0f);
     ForWindow(g, w, [&](int64_t offset) {
@@ -146,7 +147,8 @@ struct IntegerAverage {
         sum[k] += src_params.scale * static_cast<float>(from[k] - src_params.zero_point);
       }
     });
-    const auto count = static_cast<float>(std::max<int64_t>(1, include_pad ? w.padded : w.inside()));
+    const auto count =
+        static_cast<float>(std::max<int64_t>(1, include_pad ? w.padded : w.inside()));
     const auto zero = static_cast<float>(dst_params.zero_point);
     for (int64_t k = 0; k < lanes; ++k) {
       dst[k] = Saturate<T>(sum[k] / count / dst_params.scale + zero, 0.0f);
@@ -182,19 +184,21 @@ PreparedPtr PrepareInteger(const PoolingSpec& spec, const Geometry& g) {
     return spec.src_params == spec.dst_params ? Make(g, MaxOf<T>{}) : nullptr;
   }
   if (g.global) {
-    if (g.kernel[0] * g.kernel[1] * g.kernel[2] > (int64_t{1} << 22)) return nullptr;  // the sum is int32
+    if (g.kernel[0] * g.kernel[1] * g.kernel[2] > (int64_t{1} << 22))
+      return nullptr;  // the sum is int32
     return Make(g, GlobalIntegerAverage<T>{spec.src_params, spec.dst_params});
   }
-  return Make(g, IntegerAverage<T>{spec.kind == PoolingSpec::Kind::kAverageIncludePad, spec.src_params,
-                                   spec.dst_params});
+  return Make(g, IntegerAverage<T>{spec.kind == PoolingSpec::Kind::kAverageIncludePad,
+                                   spec.src_params, spec.dst_params});
 }
 
 }  // namespace
 
 PreparedPtr PreparePooling(const PoolingSpec& spec, const PrepareContext&) {
   const size_t rank = spec.src.dims.size();
-  if (rank < 3 || rank > kSpace + 2 || spec.dst.dims.size() != rank || spec.src.type != spec.dst.type ||
-      spec.src.layout != spec.dst.layout || spec.kernel.size() != rank - 2) {
+  if (rank < 3 || rank > kSpace + 2 || spec.dst.dims.size() != rank ||
+      spec.src.type != spec.dst.type || spec.src.layout != spec.dst.layout ||
+      spec.kernel.size() != rank - 2) {
     return nullptr;
   }
   const Geometry g = MakeGeometry(spec);

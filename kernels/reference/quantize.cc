@@ -7,18 +7,22 @@ namespace {
 constexpr int64_t kBlock = 16384;
 
 template <typename T>
-FOURFOLD_INLINE void QuantizeLoop(const float* src, T* dst, int64_t count, float scale, float zero) {
+FOURFOLD_INLINE void QuantizeLoop(const float* src, T* dst, int64_t count, float scale,
+                                  float zero) {
   for (int64_t i = 0; i < count; ++i) dst[i] = Saturate<T>(src[i] / scale, zero);
 }
-FOURFOLD_CLONES void QuantizeRow(const float* src, uint8_t* dst, int64_t count, float scale, float zero) {
+FOURFOLD_CLONES void QuantizeRow(const float* src, uint8_t* dst, int64_t count, float scale,
+                                 float zero) {
   QuantizeLoop(src, dst, count, scale, zero);
 }
-FOURFOLD_CLONES void QuantizeRow(const float* src, int8_t* dst, int64_t count, float scale, float zero) {
+FOURFOLD_CLONES void QuantizeRow(const float* src, int8_t* dst, int64_t count, float scale,
+                                 float zero) {
   QuantizeLoop(src, dst, count, scale, zero);
 }
 
 template <typename T>
-FOURFOLD_INLINE void DequantizeLoop(const T* src, float* dst, int64_t count, float scale, int32_t zero) {
+FOURFOLD_INLINE void DequantizeLoop(const T* src, float* dst, int64_t count, float scale,
+                                    int32_t zero) {
   for (int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(src[i] - zero) * scale;
 }
 FOURFOLD_CLONES void DequantizeRow(const uint8_t* src, float* dst, int64_t count, float scale,
@@ -41,13 +45,14 @@ void ForRows(const RunArgs& args, const QuantizeSpec& spec, const Row& row) {
   const int64_t rows = spec.channels == 1 ? 1 : spec.outer * spec.channels;
   if (length == 0 || rows == 0) return;
   const int64_t blocks = (length + kBlock - 1) / kBlock;
-  ForRange(*args.parallel, rows * blocks, std::min(length, kBlock), [&](int64_t begin, int64_t end) {
-    for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t first = unit % blocks * kBlock;
-      row(unit / blocks * length + first, std::min(kBlock, length - first),
-          static_cast<size_t>(unit / blocks % spec.channels));
-    }
-  });
+  ForRange(*args.parallel, rows * blocks, std::min(length, kBlock),
+           [&](int64_t begin, int64_t end) {
+             for (int64_t unit = begin; unit < end; ++unit) {
+               const int64_t first = unit % blocks * kBlock;
+               row(unit / blocks * length + first, std::min(kBlock, length - first),
+                   static_cast<size_t>(unit / blocks % spec.channels));
+             }
+           });
 }
 
 template <typename T>
@@ -57,7 +62,8 @@ PreparedPtr QuantizeTo(const QuantizeSpec& spec) {
     T* dst = Output<T>(args);
     ForRows(args, spec, [&](int64_t first, int64_t count, size_t channel) {
       const QuantParams& params = spec.params[channel];
-      QuantizeRow(src + first, dst + first, count, params.scale, static_cast<float>(params.zero_point));
+      QuantizeRow(src + first, dst + first, count, params.scale,
+                  static_cast<float>(params.zero_point));
     });
   });
 }

@@ -39,7 +39,8 @@ Walk MakeWalk(const ReduceSpec& spec) {
   for (size_t d : MemoryOrder(rank, spec.src.layout)) {
     const int64_t size = spec.src.dims[d];
     if (size == 1) continue;
-    if (!merged.empty() && is_reduced.back() == spec.reduced[d] && merged.back().dst == size * dst[d]) {
+    if (!merged.empty() && is_reduced.back() == spec.reduced[d] &&
+        merged.back().dst == size * dst[d]) {
       merged.back() = {merged.back().size * size, src[d], dst[d]};
       continue;
     }
@@ -96,7 +97,8 @@ struct Min {
 
 // Folds f over the elements behind `lanes` outputs (or, if the lanes are reduced, behind one).
 template <typename Fold>
-void Accumulate(const Walk& walk, const float* src, int64_t lanes, const Fold& fold, double* total) {
+void Accumulate(const Walk& walk, const float* src, int64_t lanes, const Fold& fold,
+                double* total) {
   std::fill_n(total, kLanes, Fold::kStart);
   const int64_t length = walk.lanes_reduced ? walk.lanes.size : lanes;
   Odometer<1> at(walk.reduced.data(), walk.reduced.size(), {walk.reduced_src.data()}, 0);
@@ -104,9 +106,11 @@ void Accumulate(const Walk& walk, const float* src, int64_t lanes, const Fold& f
     const float* from = src + at.offset(0);
     int64_t i = 0;
     for (; i + kLanes <= length; i += kLanes) {
-      for (int64_t k = 0; k < kLanes; ++k) total[k] = fold(total[k], static_cast<double>(from[i + k]));
+      for (int64_t k = 0; k < kLanes; ++k)
+        total[k] = fold(total[k], static_cast<double>(from[i + k]));
     }
-    for (int64_t k = 0; i < length; ++i, ++k) total[k] = fold(total[k], static_cast<double>(from[i]));
+    for (int64_t k = 0; i < length; ++i, ++k)
+      total[k] = fold(total[k], static_cast<double>(from[i]));
   }
   if (!walk.lanes_reduced) return;
   for (int64_t half = kLanes / 2; half > 0; half /= 2) {
@@ -168,27 +172,29 @@ PreparedPtr PrepareReduce(const ReduceSpec& spec, const PrepareContext&) {
       spec.src.dims.size() > kMaxRank) {
     return nullptr;
   }
-  return MakeKernel("reference/plain", [operation = spec.operation,
-                                        walk = MakeWalk(spec)](const RunArgs& args) {
-    const float* src = Input<float>(args, 0);
-    float* dst = Output<float>(args);
-    const int64_t wide = walk.lanes_reduced ? 1 : walk.lanes.size;
-    const int64_t blocks = (wide + kLanes - 1) / kLanes;
-    const int64_t work = walk.rows * (walk.lanes_reduced ? walk.lanes.size : std::min(wide, kLanes));
-    ForRange(*args.parallel, walk.outputs * blocks, work, [&](int64_t begin, int64_t end) {
-      Odometer<2> at(walk.kept.data(), walk.kept.size(), {walk.kept_src.data(), walk.kept_dst.data()},
-                     begin / blocks);
-      double total[kLanes];
-      for (int64_t unit = begin; unit < end; ++unit) {
-        const int64_t first = unit % blocks * kLanes;
-        const int64_t lanes = std::min(kLanes, wide - first);
-        Reduce(operation, walk, src + at.offset(0) + first, lanes, total);
-        float* to = dst + at.offset(1) + first * walk.lanes.dst;
-        for (int64_t k = 0; k < lanes; ++k) to[k * walk.lanes.dst] = static_cast<float>(total[k]);
-        if (unit % blocks + 1 == blocks) at.Next();
-      }
-    });
-  });
+  return MakeKernel(
+      "reference/plain", [operation = spec.operation, walk = MakeWalk(spec)](const RunArgs& args) {
+        const float* src = Input<float>(args, 0);
+        float* dst = Output<float>(args);
+        const int64_t wide = walk.lanes_reduced ? 1 : walk.lanes.size;
+        const int64_t blocks = (wide + kLanes - 1) / kLanes;
+        const int64_t work =
+            walk.rows * (walk.lanes_reduced ? walk.lanes.size : std::min(wide, kLanes));
+        ForRange(*args.parallel, walk.outputs * blocks, work, [&](int64_t begin, int64_t end) {
+          Odometer<2> at(walk.kept.data(), walk.kept.size(),
+                         {walk.kept_src.data(), walk.kept_dst.data()}, begin / blocks);
+          double total[kLanes];
+          for (int64_t unit = begin; unit < end; ++unit) {
+            const int64_t first = unit % blocks * kLanes;
+            const int64_t lanes = std::min(kLanes, wide - first);
+            Reduce(operation, walk, src + at.offset(0) + first, lanes, total);
+            float* to = dst + at.offset(1) + first * walk.lanes.dst;
+            for (int64_t k = 0; k < lanes; ++k)
+              to[k * walk.lanes.dst] = static_cast<float>(total[k]);
+            if (unit % blocks + 1 == blocks) at.Next();
+          }
+        });
+      });
 }
 
 }  // namespace fourfold::kernels::reference

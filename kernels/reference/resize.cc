@@ -13,7 +13,8 @@ float SourceCoordinate(const ResizeSpec& spec, size_t d, int64_t index) {
   const float scale = spec.scales[d];
   switch (spec.coordinates) {
     case ResizeSpec::Coordinates::kHalfPixel: return (x + 0.5f) / scale - 0.5f;
-    case ResizeSpec::Coordinates::kPytorchHalfPixel: return out == 1 ? 0.0f : (x + 0.5f) / scale - 0.5f;
+    case ResizeSpec::Coordinates::kPytorchHalfPixel:
+      return out == 1 ? 0.0f : (x + 0.5f) / scale - 0.5f;
     case ResizeSpec::Coordinates::kAlignCorners:
       return out == 1 ? 0.0f : x * static_cast<float>(in - 1) / static_cast<float>(out - 1);
     case ResizeSpec::Coordinates::kAsymmetric: return x / scale;
@@ -39,8 +40,9 @@ PreparedPtr PrepareNearest(const ResizeSpec& spec) {
   std::vector<std::vector<int64_t>> maps(spec.src.dims.size());
   for (size_t d = 0; d < maps.size(); ++d) {
     for (int64_t i = 0; i < spec.dst.dims[d]; ++i) {
-      const float x = IsUnchanged(spec, d) ? static_cast<float>(i)
-                                           : RoundToNearest(spec.nearest, SourceCoordinate(spec, d, i));
+      const float x = IsUnchanged(spec, d)
+                          ? static_cast<float>(i)
+                          : RoundToNearest(spec.nearest, SourceCoordinate(spec, d, i));
       maps[d].push_back(std::clamp<int64_t>(static_cast<int64_t>(x), 0, spec.src.dims[d] - 1));
     }
   }
@@ -148,8 +150,8 @@ PreparedPtr PrepareLinear(const ResizeSpec& spec) {
 
 PreparedPtr PrepareResize(const ResizeSpec& spec, const PrepareContext&) {
   const size_t rank = spec.src.dims.size();
-  if (spec.dst.dims.size() != rank || spec.scales.size() != rank || spec.src.type != spec.dst.type ||
-      spec.src.layout != spec.dst.layout) {
+  if (spec.dst.dims.size() != rank || spec.scales.size() != rank ||
+      spec.src.type != spec.dst.type || spec.src.layout != spec.dst.layout) {
     return nullptr;
   }
   for (size_t d = 0; d < rank; ++d) {

@@ -9,7 +9,8 @@ namespace {
 constexpr int64_t kLanes = 64;
 
 // `lanes` neighbouring columns, `step` elements between the rows of the axis.
-void Columns(const float* src, float* dst, int64_t axis, int64_t step, int64_t lanes, bool logarithm) {
+void Columns(const float* src, float* dst, int64_t axis, int64_t step, int64_t lanes,
+             bool logarithm) {
   float high[kLanes];
   float sum[kLanes] = {};
   std::copy_n(src, lanes, high);
@@ -46,8 +47,8 @@ PreparedPtr PrepareSoftmax(const SoftmaxSpec& spec, const PrepareContext&) {
                for (int64_t unit = begin; unit < end; ++unit) {
                  const int64_t first = unit % blocks * kLanes;
                  const int64_t at = unit / blocks * spec.axis * spec.inner + first;
-                 Columns(src + at, dst + at, spec.axis, spec.inner, std::min(kLanes, spec.inner - first),
-                         spec.logarithm);
+                 Columns(src + at, dst + at, spec.axis, spec.inner,
+                         std::min(kLanes, spec.inner - first), spec.logarithm);
                }
              });
   });

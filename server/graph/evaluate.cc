@@ -28,7 +28,8 @@ TensorPtr Strided(const Evaluation& work, const std::vector<int64_t>& strides, i
 }
 
 TensorPtr EvaluateTranspose(const Evaluation& work, const Transpose& transpose) {
-  const std::vector<int64_t> strides = kernels::Strides(work.in(0).shape(), kernels::Layout::kRowMajor);
+  const std::vector<int64_t> strides =
+      kernels::Strides(work.in(0).shape(), kernels::Layout::kRowMajor);
   std::vector<int64_t> permuted(strides.rbegin(), strides.rend());
   for (size_t i = 0; i < transpose.permutation.size(); ++i) {
     permuted[i] = strides[static_cast<size_t>(transpose.permutation[i])];
@@ -44,7 +45,8 @@ TensorPtr EvaluateSlice(const Evaluation& work) {
   const Shape& x = work.in(0).shape();
   const std::vector<int64_t> starts = work.in(1).ToInt64(), ends = work.in(2).ToInt64();
   const std::vector<int64_t> axes = work.has(3) ? work.in(3).ToInt64() : std::vector<int64_t>();
-  const std::vector<int64_t> steps = work.has(4) ? work.in(4).ToInt64() : std::vector<int64_t>(starts.size(), 1);
+  const std::vector<int64_t> steps =
+      work.has(4) ? work.in(4).ToInt64() : std::vector<int64_t>(starts.size(), 1);
   std::vector<int64_t> strides = kernels::Strides(x, kernels::Layout::kRowMajor);
   int64_t offset = 0;
   for (size_t i = 0; i < starts.size(); ++i) {
@@ -106,7 +108,8 @@ TensorPtr EvaluatePad(const Evaluation& work, const Pad& pad) {
   if (pad.mode != Pad::Mode::kConstant) return nullptr;
   const std::vector<int64_t> pads = work.in(1).ToInt64();
   const Shape& x = work.in(0).shape();
-  const size_t element = ElementSize(work.type), count = static_cast<size_t>(ElementCount(work.shape));
+  const size_t element = ElementSize(work.type),
+               count = static_cast<size_t>(ElementCount(work.shape));
   std::vector<std::byte> bytes(count * element);
   if (work.has(2)) {
     if (work.in(2).type() != work.type || work.in(2).count() != 1) return nullptr;
@@ -157,11 +160,13 @@ std::optional<Quantization> ReadQuantization(const Evaluation& work, int64_t axi
   if (work.has(2)) {
     const std::vector<int64_t> zeros = work.in(2).ToInt64();
     if (zeros.size() != quantization.scale.size()) return std::nullopt;
-    for (size_t i = 0; i < zeros.size(); ++i) quantization.zero_point[i] = static_cast<int32_t>(zeros[i]);
+    for (size_t i = 0; i < zeros.size(); ++i)
+      quantization.zero_point[i] = static_cast<int32_t>(zeros[i]);
   }
   if (quantization.scale.size() != 1) {
     const std::optional<size_t> dim = NormalizeAxis(axis, work.in(0).shape().size());
-    if (!dim || work.in(0).shape()[*dim] != static_cast<int64_t>(quantization.scale.size())) return std::nullopt;
+    if (!dim || work.in(0).shape()[*dim] != static_cast<int64_t>(quantization.scale.size()))
+      return std::nullopt;
     quantization.axis = static_cast<int>(*dim);
   }
   return quantization;
@@ -172,7 +177,8 @@ TensorPtr EvaluateQuantize(const Evaluation& work, const Quantize& quantize) {
   return how ? QuantizeTensor(work.in(0), work.type, *how) : nullptr;
 }
 
-TensorPtr EvaluateDequantize(const Evaluation& work, const Dequantize& dequantize, const Graph& graph) {
+TensorPtr EvaluateDequantize(const Evaluation& work, const Dequantize& dequantize,
+                             const Graph& graph) {
   const std::optional<Quantization> how = work.inputs.size() == 1
                                               ? graph.value(work.node.inputs[0]).quantization
                                               : ReadQuantization(work, dequantize.axis);
@@ -182,7 +188,8 @@ TensorPtr EvaluateDequantize(const Evaluation& work, const Dequantize& dequantiz
 TensorPtr Evaluate(const Evaluation& work, const Graph& graph) {
   const Node& node = work.node;
   if (const auto* op = node.as<Eltwise>()) return EltwiseNumbers(*op, work.in(0));
-  if (const auto* op = node.as<Binary>()) return BinaryNumbers(*op, work.in(0), work.in(1), work.shape);
+  if (const auto* op = node.as<Binary>())
+    return BinaryNumbers(*op, work.in(0), work.in(1), work.shape);
   if (const auto* op = node.as<Cast>()) return CastNumbers(work.in(0), op->to);
   if (const auto* op = node.as<Reduce>()) return EvaluateReduce(work, *op);
   if (const auto* op = node.as<Concat>()) return EvaluateConcat(work, *op);
@@ -195,7 +202,8 @@ TensorPtr Evaluate(const Evaluation& work, const Graph& graph) {
   if (const auto* op = node.as<Dequantize>()) return EvaluateDequantize(work, *op, graph);
   if (node.as<Slice>()) return EvaluateSlice(work);
   if (node.as<Expand>()) return EvaluateExpand(work);
-  if (node.as<Reshape>() || node.as<Flatten>() || node.as<Squeeze>() || node.as<Unsqueeze>() || node.as<Identity>()) {
+  if (node.as<Reshape>() || node.as<Flatten>() || node.as<Squeeze>() || node.as<Unsqueeze>() ||
+      node.as<Identity>()) {
     return Reshaped(work);
   }
   return nullptr;
@@ -203,8 +211,10 @@ TensorPtr Evaluate(const Evaluation& work, const Graph& graph) {
 
 }  // namespace
 
-std::optional<std::vector<TensorPtr>> EvaluateConstant(const Graph& graph, const Node& node, size_t max_bytes) {
-  if (node.outputs.size() != 1 || node.outputs[0] == kNoValue || node.inputs.empty()) return std::nullopt;
+std::optional<std::vector<TensorPtr>> EvaluateConstant(const Graph& graph, const Node& node,
+                                                       size_t max_bytes) {
+  if (node.outputs.size() != 1 || node.outputs[0] == kNoValue || node.inputs.empty())
+    return std::nullopt;
   if (graph.value(node.outputs[0]).quantization) return std::nullopt;
   const bool dequantizes = node.as<Dequantize>() != nullptr;
   std::vector<const Tensor*> inputs;
@@ -218,7 +228,8 @@ std::optional<std::vector<TensorPtr>> EvaluateConstant(const Graph& graph, const
     inputs.push_back(value.constant.get());
   }
   const absl::StatusOr<std::vector<Inferred>> inferred = InferNode(NodeView(graph, node, nullptr));
-  if (!inferred.ok() || !inferred->front().shape || !IsStatic(*inferred->front().shape)) return std::nullopt;
+  if (!inferred.ok() || !inferred->front().shape || !IsStatic(*inferred->front().shape))
+    return std::nullopt;
   const DataType type = inferred->front().type;
   const Shape& shape = *inferred->front().shape;
   // InferNode bounds the product.

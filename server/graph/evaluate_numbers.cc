@@ -19,7 +19,8 @@ bool IsInteger(DataType type) { return !IsFloatingPoint(type) && type != DataTyp
 template <typename T>
 TensorPtr Narrowed(DataType type, const Shape& shape, const std::vector<int64_t>& elements) {
   std::vector<T> narrow(elements.size());
-  std::transform(elements.begin(), elements.end(), narrow.begin(), [](int64_t e) { return static_cast<T>(e); });
+  std::transform(elements.begin(), elements.end(), narrow.begin(),
+                 [](int64_t e) { return static_cast<T>(e); });
   return Tensor::Of<T>(type, shape, narrow);
 }
 
@@ -43,7 +44,8 @@ TensorPtr FromFloats(const Shape& shape, const std::vector<float>& elements) {
 
 // Offset of each index of `shape` under `strides`, in row-major order.
 template <typename Visit>
-void ForEachOffset(const Shape& shape, const std::vector<int64_t>& strides, int64_t offset, const Visit& visit) {
+void ForEachOffset(const Shape& shape, const std::vector<int64_t>& strides, int64_t offset,
+                   const Visit& visit) {
   if (KnownCount(shape) == 0) return;
   std::vector<int64_t> index(shape.size(), 0);
   while (true) {
@@ -67,7 +69,8 @@ std::span<const std::byte> BytesOf(const Tensor& tensor) {
   return {static_cast<const std::byte*>(tensor.data()), tensor.bytes()};
 }
 
-void ForEachIndex(const Shape& shape, const std::function<void(const std::vector<int64_t>&)>& visit) {
+void ForEachIndex(const Shape& shape,
+                  const std::function<void(const std::vector<int64_t>&)>& visit) {
   if (KnownCount(shape) == 0) return;
   std::vector<int64_t> index(shape.size(), 0);
   while (true) {
@@ -78,8 +81,8 @@ void ForEachIndex(const Shape& shape, const std::function<void(const std::vector
   }
 }
 
-TensorPtr GatherStrided(const Tensor& tensor, const Shape& shape, const std::vector<int64_t>& strides,
-                        int64_t offset) {
+TensorPtr GatherStrided(const Tensor& tensor, const Shape& shape,
+                        const std::vector<int64_t>& strides, int64_t offset) {
   const size_t element = ElementSize(tensor.type());
   std::vector<std::byte> bytes(static_cast<size_t>(ElementCount(shape)) * element);
   const std::byte* source = static_cast<const std::byte*>(tensor.data());
@@ -103,7 +106,8 @@ std::vector<int64_t> BroadcastStrides(const Shape& from, const Shape& to) {
 TensorPtr EltwiseNumbers(const Eltwise& eltwise, const Tensor& x) {
   using Function = kernels::EltwiseSpec::Function;
   static_assert(static_cast<int>(Function::kSqrt) == static_cast<int>(Eltwise::Function::kSqrt) &&
-                static_cast<int>(Function::kHardSigmoid) == static_cast<int>(Eltwise::Function::kHardSigmoid));
+                static_cast<int>(Function::kHardSigmoid) ==
+                    static_cast<int>(Eltwise::Function::kHardSigmoid));
   if (IsInteger(x.type())) {
     std::vector<int64_t> elements = x.ToInt64();
     for (int64_t& e : elements) {
@@ -143,7 +147,8 @@ float FloatArithmetic(Binary::Operation operation, float a, float b) {
 
 }  // namespace
 
-TensorPtr BinaryNumbers(const Binary& binary, const Tensor& a, const Tensor& b, const Shape& shape) {
+TensorPtr BinaryNumbers(const Binary& binary, const Tensor& a, const Tensor& b,
+                        const Shape& shape) {
   const TensorPtr lhs = GatherStrided(a, shape, BroadcastStrides(a.shape(), shape), 0);
   const TensorPtr rhs = GatherStrided(b, shape, BroadcastStrides(b.shape(), shape), 0);
   if (a.type() == DataType::kFloat32) {
@@ -171,8 +176,8 @@ namespace {
 
 // Folds elements that fall into the same output; `finish` gets the sum and how many there were.
 template <typename T, typename Element, typename Step>
-std::vector<T> Fold(const std::vector<Element>& elements, const Shape& x, const std::vector<bool>& reduced,
-                    size_t count, T start, const Step& step) {
+std::vector<T> Fold(const std::vector<Element>& elements, const Shape& x,
+                    const std::vector<bool>& reduced, size_t count, T start, const Step& step) {
   std::vector<int64_t> strides(x.size(), 0);
   int64_t stride = 1;
   for (size_t d = x.size(); d-- > 0;) {
@@ -191,8 +196,8 @@ std::vector<T> Fold(const std::vector<Element>& elements, const Shape& x, const 
 
 }  // namespace
 
-TensorPtr ReduceNumbers(Reduce::Operation operation, const Tensor& x, const std::vector<bool>& reduced,
-                        const Shape& shape) {
+TensorPtr ReduceNumbers(Reduce::Operation operation, const Tensor& x,
+                        const std::vector<bool>& reduced, const Shape& shape) {
   using Operation = Reduce::Operation;
   const size_t count = static_cast<size_t>(ElementCount(shape));
   const bool integer = x.type() == DataType::kInt64 || x.type() == DataType::kInt32;
@@ -202,13 +207,18 @@ TensorPtr ReduceNumbers(Reduce::Operation operation, const Tensor& x, const std:
     switch (operation) {
       case Operation::kSum: step = Binary::Operation::kAdd, start = 0; break;
       case Operation::kProd: step = Binary::Operation::kMul, start = 1; break;
-      case Operation::kMax: step = Binary::Operation::kMax, start = std::numeric_limits<int64_t>::min(); break;
-      case Operation::kMin: step = Binary::Operation::kMin, start = std::numeric_limits<int64_t>::max(); break;
+      case Operation::kMax:
+        step = Binary::Operation::kMax, start = std::numeric_limits<int64_t>::min();
+        break;
+      case Operation::kMin:
+        step = Binary::Operation::kMin, start = std::numeric_limits<int64_t>::max();
+        break;
       default: return nullptr;
     }
-    return FromIntegers(x.type(), shape, Fold<int64_t>(x.ToInt64(), x.shape(), reduced, count, start, [&](int64_t a, int64_t b) {
-                          return *IntegerArithmetic(step, a, b);
-                        }));
+    return FromIntegers(
+        x.type(), shape,
+        Fold<int64_t>(x.ToInt64(), x.shape(), reduced, count, start,
+                      [&](int64_t a, int64_t b) { return *IntegerArithmetic(step, a, b); }));
   }
   if (x.type() != DataType::kFloat32) return nullptr;
   const std::vector<float> elements = x.ToFloat();
@@ -222,19 +232,29 @@ TensorPtr ReduceNumbers(Reduce::Operation operation, const Tensor& x, const std:
     case Operation::kSum:
     case Operation::kLogSum: result = fold(0.0, [](double a, double b) { return a + b; }); break;
     case Operation::kProd: result = fold(1.0, [](double a, double b) { return a * b; }); break;
-    case Operation::kMax: result = fold(-infinity, [](double a, double b) { return std::max(a, b); }); break;
-    case Operation::kMin: result = fold(infinity, [](double a, double b) { return std::min(a, b); }); break;
+    case Operation::kMax:
+      result = fold(-infinity, [](double a, double b) { return std::max(a, b); });
+      break;
+    case Operation::kMin:
+      result = fold(infinity, [](double a, double b) { return std::min(a, b); });
+      break;
     case Operation::kSumSquare:
     case Operation::kL2: result = fold(0.0, [](double a, double b) { return a + b * b; }); break;
-    case Operation::kL1: result = fold(0.0, [](double a, double b) { return a + std::abs(b); }); break;
-    case Operation::kLogSumExp: result = fold(0.0, [](double a, double b) { return a + std::exp(b); }); break;
+    case Operation::kL1:
+      result = fold(0.0, [](double a, double b) { return a + std::abs(b); });
+      break;
+    case Operation::kLogSumExp:
+      result = fold(0.0, [](double a, double b) { return a + std::exp(b); });
+      break;
   }
-  const double summands = count == 0 ? 1.0 : static_cast<double>(elements.size()) / static_cast<double>(count);
+  const double summands =
+      count == 0 ? 1.0 : static_cast<double>(elements.size()) / static_cast<double>(count);
   std::vector<float> narrow;
   for (double value : result) {
     if (operation == Operation::kMean) value /= summands;
     if (operation == Operation::kL2) value = std::sqrt(value);
-    if (operation == Operation::kLogSum || operation == Operation::kLogSumExp) value = std::log(value);
+    if (operation == Operation::kLogSum || operation == Operation::kLogSumExp)
+      value = std::log(value);
     narrow.push_back(static_cast<float>(value));
   }
   return FromFloats(shape, narrow);
@@ -285,7 +305,8 @@ TensorPtr CastToFloatingPoint(const Tensor& x, DataType to) {
   }
   std::vector<uint16_t> bits;
   for (float value : x.ToFloat()) {
-    bits.push_back(to == DataType::kFloat16 ? kernels::FloatToHalf(value) : kernels::FloatToBFloat16(value));
+    bits.push_back(to == DataType::kFloat16 ? kernels::FloatToHalf(value)
+                                            : kernels::FloatToBFloat16(value));
   }
   return Tensor::Of<uint16_t>(to, x.shape(), bits);
 }
@@ -319,7 +340,8 @@ class SliceOf {
   SliceOf(const Shape& shape, const Quantization& how) {
     if (how.per_tensor()) return;
     count_ = static_cast<size_t>(shape[static_cast<size_t>(how.axis)]);
-    for (size_t d = static_cast<size_t>(how.axis) + 1; d < shape.size(); ++d) inner_ *= static_cast<size_t>(shape[d]);
+    for (size_t d = static_cast<size_t>(how.axis) + 1; d < shape.size(); ++d)
+      inner_ *= static_cast<size_t>(shape[d]);
   }
   size_t operator()(size_t element) const { return element / inner_ % count_; }
 
@@ -350,7 +372,8 @@ TensorPtr QuantizeTensor(const Tensor& x, DataType to, const Quantization& how) 
 }
 
 TensorPtr DequantizeTensor(const Tensor& x, const Quantization& how) {
-  if (x.type() != DataType::kInt8 && x.type() != DataType::kUint8 && x.type() != DataType::kInt32) return nullptr;
+  if (x.type() != DataType::kInt8 && x.type() != DataType::kUint8 && x.type() != DataType::kInt32)
+    return nullptr;
   const SliceOf slice(x.shape(), how);
   const std::vector<int64_t> elements = x.ToInt64();
   std::vector<float> result(elements.size());

@@ -14,19 +14,23 @@ namespace fourfold::graph {
 std::span<const std::byte> BytesOf(const Tensor& tensor);
 
 // Calls visit(index) for each index of an array in row-major order.
-void ForEachIndex(const Shape& shape, const std::function<void(const std::vector<int64_t>&)>& visit);
+void ForEachIndex(const Shape& shape,
+                  const std::function<void(const std::vector<int64_t>&)>& visit);
 
 // result[i] = tensor[offset + sum i * strides], counted in elements.
-TensorPtr GatherStrided(const Tensor& tensor, const Shape& shape, const std::vector<int64_t>& strides,
-                        int64_t offset);
+TensorPtr GatherStrided(const Tensor& tensor, const Shape& shape,
+                        const std::vector<int64_t>& strides, int64_t offset);
 
 // Strides that read an array of shape `from` as if it were broadcast to `to`.
 std::vector<int64_t> BroadcastStrides(const Shape& from, const Shape& to);
 
-TensorPtr EltwiseNumbers(const Eltwise& eltwise, const Tensor& x);  // float32; kAbs, kNeg, kSign of integers
-TensorPtr BinaryNumbers(const Binary& binary, const Tensor& a, const Tensor& b, const Shape& shape);  // float32, integers
-TensorPtr ReduceNumbers(Reduce::Operation operation, const Tensor& x, const std::vector<bool>& reduced,
-                        const Shape& shape);  // float32; int64 and int32: sum, product, maximum, minimum
+TensorPtr EltwiseNumbers(const Eltwise& eltwise,
+                         const Tensor& x);  // float32; kAbs, kNeg, kSign of integers
+TensorPtr BinaryNumbers(const Binary& binary, const Tensor& a, const Tensor& b,
+                        const Shape& shape);  // float32, integers
+TensorPtr ReduceNumbers(
+    Reduce::Operation operation, const Tensor& x, const std::vector<bool>& reduced,
+    const Shape& shape);  // float32; int64 and int32: sum, product, maximum, minimum
 
 // As kernels/convert.h: float to integer truncates and saturates, to bool is x != 0.
 TensorPtr CastNumbers(const Tensor& x, DataType to);

@@ -5,12 +5,15 @@
 namespace fourfold::graph {
 
 absl::string_view OperationName(const Operation& operation) {
-  static constexpr absl::string_view kNames[] = {
-      "Conv",    "MatMul",    "Pool",    "BatchNorm",       "Eltwise",    "Binary",
-      "Softmax", "Concat",    "Reduce",  "Pad",             "Resize",     "Transpose",
-      "Reshape", "Flatten",   "Squeeze", "Unsqueeze",       "Slice",      "Gather",
-      "Expand",  "ShapeOf",   "ConstantOfShape", "Cast",    "Identity",   "Quantize",
-      "Dequantize", "DynamicQuantize"};
+  static constexpr absl::string_view kNames[] = {"Conv",       "MatMul",         "Pool",
+                                                 "BatchNorm",  "Eltwise",        "Binary",
+                                                 "Softmax",    "Concat",         "Reduce",
+                                                 "Pad",        "Resize",         "Transpose",
+                                                 "Reshape",    "Flatten",        "Squeeze",
+                                                 "Unsqueeze",  "Slice",          "Gather",
+                                                 "Expand",     "ShapeOf",        "ConstantOfShape",
+                                                 "Cast",       "Identity",       "Quantize",
+                                                 "Dequantize", "DynamicQuantize"};
   static_assert(std::size(kNames) == std::variant_size_v<Operation>);
   return kNames[operation.index()];
 }

@@ -11,9 +11,9 @@
 
 namespace fourfold::graph {
 
-// The intermediate representation: a list of values and a list of nodes in an order in which they can
-// run. Values carry what is known of them (type, shape, constant, quantization); nodes carry one
-// operation with typed attributes. Graph is a value type; passes take and return it.
+// The intermediate representation: a list of values and a list of nodes in an order in which they
+// can run. Values carry what is known of them (type, shape, constant, quantization); nodes carry
+// one operation with typed attributes. Graph is a value type; passes take and return it.
 
 using ValueId = int32_t;
 inline constexpr ValueId kNoValue = -1;  // an optional input that is absent
@@ -83,8 +83,23 @@ struct BatchNorm {  // x, scale, bias, mean, variance
 
 struct Eltwise {  // x
   enum class Function : uint8_t {
-    kActivation, kAbs, kCeil, kErf, kExp, kFloor, kGelu, kHardSigmoid, kLog, kMish, kNeg,
-    kReciprocal, kRound, kSign, kSoftplus, kSoftsign, kSqrt,
+    kActivation,
+    kAbs,
+    kCeil,
+    kErf,
+    kExp,
+    kFloor,
+    kGelu,
+    kHardSigmoid,
+    kLog,
+    kMish,
+    kNeg,
+    kReciprocal,
+    kRound,
+    kSign,
+    kSoftplus,
+    kSoftsign,
+    kSqrt,
   };
   Function function = Function::kActivation;
   kernels::Activation activation;  // kActivation; alpha and beta also of kHardSigmoid
@@ -108,7 +123,16 @@ struct Concat {  // any number
 
 struct Reduce {  // x, axes (int64)?
   enum class Operation : uint8_t {
-    kMean, kSum, kMax, kMin, kProd, kSumSquare, kL1, kL2, kLogSum, kLogSumExp,
+    kMean,
+    kSum,
+    kMax,
+    kMin,
+    kProd,
+    kSumSquare,
+    kL1,
+    kL2,
+    kLogSum,
+    kLogSumExp,
   };
   Operation operation = Operation::kMean;
   std::vector<int64_t> axes;  // of the attribute form
@@ -130,7 +154,7 @@ struct Resize {  // x, scales (float32)?, sizes (int64)?
   Nearest nearest = Nearest::kRoundPreferFloor;
 };
 
-struct Transpose {  // x
+struct Transpose {                   // x
   std::vector<int64_t> permutation;  // empty: reversed
 };
 
@@ -169,8 +193,8 @@ struct Cast {  // x
 struct Identity {};  // x: also Dropout in inference
 
 // x, scale, zero point?: the ONNX forms as imported; passes/absorb_quantization turns those with
-// constant parameters into Value::quantization. Without parameters (inputs.size() == 1) they convert
-// between a real value and the quantized one whose Value::quantization says how.
+// constant parameters into Value::quantization. Without parameters (inputs.size() == 1) they
+// convert between a real value and the quantized one whose Value::quantization says how.
 struct Quantize {
   int64_t axis = 1;
 };
@@ -179,8 +203,8 @@ struct Dequantize {
 };
 
 // x float32 -> y uint8, scale, zero point (as ONNX, whole tensor) as imported. After absorption:
-// x -> y uint8, dynamic parameters: one kernels::QuantParams per sample (first dimension of x), opaque,
-// as a value of kDynamicParametersType and shape [samples].
+// x -> y uint8, dynamic parameters: one kernels::QuantParams per sample (first dimension of x),
+// opaque, as a value of kDynamicParametersType and shape [samples].
 inline constexpr DataType kDynamicParametersType = DataType::kInt64;
 static_assert(sizeof(kernels::QuantParams) == sizeof(int64_t));
 struct DynamicQuantize {
@@ -188,9 +212,9 @@ struct DynamicQuantize {
 };
 
 using Operation =
-    std::variant<Conv, MatMul, Pool, BatchNorm, Eltwise, Binary, Softmax, Concat, Reduce, Pad, Resize,
-                 Transpose, Reshape, Flatten, Squeeze, Unsqueeze, Slice, Gather, Expand, ShapeOf,
-                 ConstantOfShape, Cast, Identity, Quantize, Dequantize, DynamicQuantize>;
+    std::variant<Conv, MatMul, Pool, BatchNorm, Eltwise, Binary, Softmax, Concat, Reduce, Pad,
+                 Resize, Transpose, Reshape, Flatten, Squeeze, Unsqueeze, Slice, Gather, Expand,
+                 ShapeOf, ConstantOfShape, Cast, Identity, Quantize, Dequantize, DynamicQuantize>;
 
 // "Conv", "MatMul", ...: the alternative's name.
 absl::string_view OperationName(const Operation& operation);
@@ -203,16 +227,20 @@ struct Node {
 
   ValueId input(size_t i) const { return i < inputs.size() ? inputs[i] : kNoValue; }
   template <typename T>
-  const T* as() const { return std::get_if<T>(&operation); }
+  const T* as() const {
+    return std::get_if<T>(&operation);
+  }
   template <typename T>
-  T* as() { return std::get_if<T>(&operation); }
+  T* as() {
+    return std::get_if<T>(&operation);
+  }
 };
 
 class Graph {
  public:
   std::string name;
-  std::vector<Node> nodes;         // producers before consumers
-  std::vector<ValueId> inputs;     // fed by the caller
+  std::vector<Node> nodes;      // producers before consumers
+  std::vector<ValueId> inputs;  // fed by the caller
   std::vector<ValueId> outputs;
   std::map<std::string, std::string> metadata;  // free text that travels with the file
 
@@ -245,7 +273,9 @@ class Uses {
   // Index of the producing node, -1 for inputs and constants.
   int producer(ValueId id) const { return producer_[static_cast<size_t>(id)]; }
   // Indices of consuming nodes, one entry per use.
-  const std::vector<int>& consumers(ValueId id) const { return consumers_[static_cast<size_t>(id)]; }
+  const std::vector<int>& consumers(ValueId id) const {
+    return consumers_[static_cast<size_t>(id)];
+  }
   bool is_output(ValueId id) const { return is_output_[static_cast<size_t>(id)]; }
   // Exactly one node reads it and the caller does not.
   bool has_single_use(ValueId id) const { return consumers(id).size() == 1 && !is_output(id); }

@@ -11,7 +11,8 @@ namespace fourfold::graph {
 namespace {
 
 // The dimensions that `axes` name, marked; an error for one outside or named twice.
-absl::StatusOr<std::vector<bool>> MarkAxes(const NodeView& view, const std::vector<int64_t>& axes, size_t rank) {
+absl::StatusOr<std::vector<bool>> MarkAxes(const NodeView& view, const std::vector<int64_t>& axes,
+                                           size_t rank) {
   std::vector<bool> marked(rank, false);
   for (int64_t axis : axes) {
     const std::optional<size_t> dim = NormalizeAxis(axis, rank);
@@ -40,7 +41,9 @@ absl::StatusOr<Inferred> InferConcat(const NodeView& view, const Concat& concat)
   if (!known) return result;
   Shape shape(view.shape(*known)->size(), kUnknownDim);
   const std::optional<size_t> axis = NormalizeAxis(concat.axis, shape.size());
-  if (!axis) return view.Error("got axis ", concat.axis, " of ", view.Text(*known), ", wanted one of its dimensions");
+  if (!axis)
+    return view.Error("got axis ", concat.axis, " of ", view.Text(*known),
+                      ", wanted one of its dimensions");
   int64_t length = 0;
   for (size_t i = 0; i < count; ++i) {
     if (!view.shape(i)) {
@@ -49,12 +52,14 @@ absl::StatusOr<Inferred> InferConcat(const NodeView& view, const Concat& concat)
     }
     const Shape& part = *view.shape(i);
     if (part.size() != shape.size()) {
-      return view.Error("got ", view.Text(i), ", wanted ", shape.size(), " dimensions like ", view.Text(*known));
+      return view.Error("got ", view.Text(i), ", wanted ", shape.size(), " dimensions like ",
+                        view.Text(*known));
     }
     for (size_t d = 0; d < part.size(); ++d) {
       if (d == *axis) continue;
       if (!Compatible(part[d], shape[d])) {
-        return view.Error("got ", view.Text(i), ", wanted ", shape[d], " in dimension ", d, " like the others");
+        return view.Error("got ", view.Text(i), ", wanted ", shape[d], " in dimension ", d,
+                          " like the others");
       }
       if (shape[d] == kUnknownDim) shape[d] = part[d];
     }
@@ -114,8 +119,8 @@ absl::StatusOr<Inferred> InferPad(const NodeView& view) {
       continue;
     }
     const int64_t begin = *(*pads)[i], end = *(*pads)[i + rank];
-    if (__builtin_add_overflow(shape[i], begin, &shape[i]) || __builtin_add_overflow(shape[i], end, &shape[i]) ||
-        shape[i] < 0) {
+    if (__builtin_add_overflow(shape[i], begin, &shape[i]) ||
+        __builtin_add_overflow(shape[i], end, &shape[i]) || shape[i] < 0) {
       return view.Error("got pads ", begin, " and ", end, " in dimension ", i, " of ", view.Text(0),
                         ", wanted a result of at least 0");
     }
@@ -127,7 +132,8 @@ absl::StatusOr<Inferred> InferPad(const NodeView& view) {
 absl::StatusOr<Inferred> InferResize(const NodeView& view) {
   RETURN_IF_ERROR(view.RequireInputs(1));
   Inferred result{view.type(0), std::nullopt};
-  if (!view.has(1) && !view.has(2)) return view.Error("has neither scales nor sizes, wanted one of them");
+  if (!view.has(1) && !view.has(2))
+    return view.Error("has neither scales nor sizes, wanted one of them");
   if (!view.shape(0)) return result;
   const Shape& x = *view.shape(0);
   Shape shape(x.size(), kUnknownDim);
@@ -138,21 +144,25 @@ absl::StatusOr<Inferred> InferResize(const NodeView& view) {
     }
     for (size_t i = 0; sizes && i < x.size(); ++i) shape[i] = (*sizes)[i].value_or(kUnknownDim);
     for (int64_t dim : shape) {
-      if (dim < kUnknownDim) return view.Error("got sizes ", ShapeText(shape), ", wanted none below 0");
+      if (dim < kUnknownDim)
+        return view.Error("got sizes ", ShapeText(shape), ", wanted none below 0");
     }
   } else if (const TensorPtr& scales = view.value(1).constant; scales != nullptr) {
     const std::vector<float> factors = scales->ToFloat();
     if (factors.size() != x.size()) {
-      return view.Error("got ", factors.size(), " scales for ", view.Text(0), ", wanted ", x.size());
+      return view.Error("got ", factors.size(), " scales for ", view.Text(0), ", wanted ",
+                        x.size());
     }
     for (size_t i = 0; i < x.size(); ++i) {
       if (!(factors[i] > 0.0f) || factors[i] > 65536.0f) {
-        return view.Error("got scale ", factors[i], " in dimension ", i, ", wanted one above 0 and up to 65536");
+        return view.Error("got scale ", factors[i], " in dimension ", i,
+                          ", wanted one above 0 and up to 65536");
       }
       if (x[i] == kUnknownDim) {
         shape[i] = factors[i] == 1.0f ? x[i] : kUnknownDim;
       } else {
-        shape[i] = static_cast<int64_t>(std::floor(static_cast<double>(x[i]) * static_cast<double>(factors[i])));
+        shape[i] = static_cast<int64_t>(
+            std::floor(static_cast<double>(x[i]) * static_cast<double>(factors[i])));
       }
     }
   }
@@ -172,7 +182,8 @@ absl::StatusOr<Inferred> InferTranspose(const NodeView& view, const Transpose& t
   std::vector<bool> seen(x.size(), false);
   Shape shape;
   for (int64_t axis : transpose.permutation) {
-    if (axis < 0 || axis >= static_cast<int64_t>(x.size()) || seen[static_cast<size_t>(axis)]) break;
+    if (axis < 0 || axis >= static_cast<int64_t>(x.size()) || seen[static_cast<size_t>(axis)])
+      break;
     seen[static_cast<size_t>(axis)] = true;
     shape.push_back(x[static_cast<size_t>(axis)]);
   }
@@ -189,13 +200,14 @@ absl::StatusOr<Inferred> InferReshape(const NodeView& view, const Reshape& resha
   Inferred result{view.type(0), std::nullopt};
   const std::optional<KnownIntegers> wanted = view.integers(1);
   if (!wanted) return result;
-  if (wanted->size() > kMaxRank) return view.Error("got ", wanted->size(), " dimensions, wanted at most ", kMaxRank);
+  if (wanted->size() > kMaxRank)
+    return view.Error("got ", wanted->size(), " dimensions, wanted at most ", kMaxRank);
   const std::optional<Shape>& x = view.shape(0);
   const size_t rank = wanted->size();
   Shape shape(rank, kUnknownDim);
-  std::optional<size_t> inferred;      // where the -1 is
-  bool all_others_known = true;        // but for the -1
-  size_t unknown_copies = 0;           // dimensions copied by 0 from unknown ones: equal on both sides
+  std::optional<size_t> inferred;  // where the -1 is
+  bool all_others_known = true;    // but for the -1
+  size_t unknown_copies = 0;       // dimensions copied by 0 from unknown ones: equal on both sides
   for (size_t i = 0; i < rank; ++i) {
     const std::optional<int64_t>& dim = (*wanted)[i];
     if (!dim) {
@@ -209,7 +221,8 @@ absl::StatusOr<Inferred> InferReshape(const NodeView& view, const Reshape& resha
         continue;
       }
       if (i >= x->size()) {
-        return view.Error("got 0 in dimension ", i, " for ", view.Text(0), ", wanted a dimension to copy");
+        return view.Error("got 0 in dimension ", i, " for ", view.Text(0),
+                          ", wanted a dimension to copy");
       }
       shape[i] = (*x)[i];
       if (shape[i] == kUnknownDim) ++unknown_copies;
@@ -236,18 +249,21 @@ absl::StatusOr<Inferred> InferReshape(const NodeView& view, const Reshape& resha
   };
   const size_t unknown_x = static_cast<size_t>(std::count(x->begin(), x->end(), kUnknownDim));
   const std::optional<int64_t> have = known_product(*x), given = known_product(shape);
-  if (!have || !given) return view.Error("got ", view.Text(0), " for ", ShapeText(shape), ", wanted fewer elements");
+  if (!have || !given)
+    return view.Error("got ", view.Text(0), " for ", ShapeText(shape), ", wanted fewer elements");
   const bool comparable = unknown_x == unknown_copies;
   if (inferred) {
     if (comparable) {
       if (*given == 0 || *have % *given != 0) {
-        return view.Error("got ", view.Text(0), " for ", ShapeText(shape), ", wanted a number of elements that divides");
+        return view.Error("got ", view.Text(0), " for ", ShapeText(shape),
+                          ", wanted a number of elements that divides");
       }
       shape[*inferred] = *have / *given;
     }
   } else if (comparable) {
     if (*have != *given) {
-      return view.Error("got ", view.Text(0), " for ", ShapeText(shape), ", wanted as many elements");
+      return view.Error("got ", view.Text(0), " for ", ShapeText(shape),
+                        ", wanted as many elements");
     }
   }
   result.shape = std::move(shape);
@@ -261,7 +277,8 @@ absl::StatusOr<Inferred> InferFlatten(const NodeView& view, const Flatten& flatt
   const Shape& x = *view.shape(0);
   const int64_t rank = static_cast<int64_t>(x.size());
   if (flatten.axis < -rank || flatten.axis > rank) {
-    return view.Error("got axis ", flatten.axis, " of ", view.Text(0), ", wanted one from ", -rank, " to ", rank);
+    return view.Error("got axis ", flatten.axis, " of ", view.Text(0), ", wanted one from ", -rank,
+                      " to ", rank);
   }
   const int64_t axis = flatten.axis < 0 ? flatten.axis + rank : flatten.axis;
   const Shape halves[2] = {Shape(x.begin(), x.begin() + axis), Shape(x.begin() + axis, x.end())};
@@ -307,8 +324,10 @@ absl::StatusOr<Inferred> InferUnsqueeze(const NodeView& view) {
   const std::optional<std::vector<int64_t>> axes = view.known_integers(1);
   if (!view.shape(0) || !axes) return result;
   const Shape& x = *view.shape(0);
-  if (axes->size() > kMaxRank) return view.Error("got ", axes->size(), " axes, wanted at most ", kMaxRank);
-  ASSIGN_OR_RETURN(const std::vector<bool> inserted, MarkAxes(view, *axes, x.size() + axes->size()));
+  if (axes->size() > kMaxRank)
+    return view.Error("got ", axes->size(), " axes, wanted at most ", kMaxRank);
+  ASSIGN_OR_RETURN(const std::vector<bool> inserted,
+                   MarkAxes(view, *axes, x.size() + axes->size()));
   Shape shape;
   size_t next = 0;
   for (bool one : inserted) shape.push_back(one ? 1 : x[next++]);
@@ -335,7 +354,8 @@ absl::StatusOr<Inferred> InferSlice(const NodeView& view) {
     result.shape = Shape(x.size(), kUnknownDim);
     return result;
   }
-  if (axes->size() != starts->size() || axes->size() != ends->size() || (steps && steps->size() != axes->size())) {
+  if (axes->size() != starts->size() || axes->size() != ends->size() ||
+      (steps && steps->size() != axes->size())) {
     return view.Error("got ", starts->size(), " starts, ", ends->size(), " ends and ", axes->size(),
                       " axes, wanted as many of each");
   }
@@ -363,7 +383,9 @@ absl::StatusOr<Inferred> InferGather(const NodeView& view, const Gather& gather)
   if (!view.shape(0) || !view.shape(1)) return result;
   const Shape& x = *view.shape(0);
   const std::optional<size_t> axis = NormalizeAxis(gather.axis, x.size());
-  if (!axis) return view.Error("got axis ", gather.axis, " of ", view.Text(0), ", wanted one of its dimensions");
+  if (!axis)
+    return view.Error("got axis ", gather.axis, " of ", view.Text(0),
+                      ", wanted one of its dimensions");
   const auto at = x.begin() + static_cast<std::ptrdiff_t>(*axis);
   Shape shape(x.begin(), at);
   shape.insert(shape.end(), view.shape(1)->begin(), view.shape(1)->end());
@@ -381,7 +403,8 @@ absl::StatusOr<Shape> DimensionsOf(const NodeView& view, const KnownIntegers& el
   }
   Shape shape;
   for (const std::optional<int64_t>& element : elements) {
-    if (element && *element < 0) return view.Error("got dimension ", *element, ", wanted 0 or more");
+    if (element && *element < 0)
+      return view.Error("got dimension ", *element, ", wanted 0 or more");
     shape.push_back(element.value_or(kUnknownDim));
   }
   return shape;
@@ -397,7 +420,8 @@ absl::StatusOr<Inferred> InferExpand(const NodeView& view) {
   ASSIGN_OR_RETURN(const Shape shape, DimensionsOf(view, *wanted));
   result.shape = Broadcast(*view.shape(0), shape);
   if (!result.shape) {
-    return view.Error("got ", view.Text(0), " for ", ShapeText(shape), ", wanted shapes that broadcast");
+    return view.Error("got ", view.Text(0), " for ", ShapeText(shape),
+                      ", wanted shapes that broadcast");
   }
   return result;
 }

@@ -38,7 +38,8 @@ std::optional<std::vector<int64_t>> NodeView::known_integers(size_t i) const {
 
 std::string NodeView::Text(size_t i) const {
   const Value& input = value(i);
-  return absl::StrCat("'", input.name, "' ", input.shape ? ShapeText(*input.shape) : "of unknown rank");
+  return absl::StrCat("'", input.name, "' ",
+                      input.shape ? ShapeText(*input.shape) : "of unknown rank");
 }
 
 absl::Status NodeView::RequireInputs(size_t count) const {
@@ -50,7 +51,8 @@ absl::Status NodeView::RequireInputs(size_t count) const {
 
 absl::Status NodeView::RequireFloat(size_t i) const {
   if (IsFloatingPoint(type(i))) return absl::OkStatus();
-  return Error("input ", i, " '", value(i).name, "' is ", TypeText(type(i)), ", wanted a floating-point type");
+  return Error("input ", i, " '", value(i).name, "' is ", TypeText(type(i)),
+               ", wanted a floating-point type");
 }
 
 absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul) {
@@ -62,7 +64,8 @@ absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul)
   if (!view.shape(0) || !view.shape(1)) return result;
   Shape lhs = *view.shape(0), rhs = *view.shape(1);
   if (lhs.empty() || rhs.empty()) {
-    return view.Error("got ", view.Text(0), " and ", view.Text(1), ", wanted at least one dimension each");
+    return view.Error("got ", view.Text(0), " and ", view.Text(1),
+                      ", wanted at least one dimension each");
   }
   const bool lhs_vector = lhs.size() == 1, rhs_vector = rhs.size() == 1;
   if (lhs_vector) lhs.insert(lhs.begin(), 1);
@@ -71,13 +74,14 @@ absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul)
   if (matmul.transpose_rhs && !rhs_vector) std::swap(rhs[rhs.size() - 1], rhs[rhs.size() - 2]);
   const int64_t lhs_k = lhs.back(), rhs_k = rhs[rhs.size() - 2];
   if (!Compatible(lhs_k, rhs_k)) {
-    return view.Error("got ", view.Text(0), " times ", view.Text(1), ", wanted equal inner dimensions, not ",
-                      lhs_k, " and ", rhs_k);
+    return view.Error("got ", view.Text(0), " times ", view.Text(1),
+                      ", wanted equal inner dimensions, not ", lhs_k, " and ", rhs_k);
   }
   const std::optional<Shape> batch =
       Broadcast(Shape(lhs.begin(), lhs.end() - 2), Shape(rhs.begin(), rhs.end() - 2));
   if (!batch) {
-    return view.Error("got ", view.Text(0), " times ", view.Text(1), ", wanted batch dimensions that broadcast");
+    return view.Error("got ", view.Text(0), " times ", view.Text(1),
+                      ", wanted batch dimensions that broadcast");
   }
   Shape shape = *batch;
   if (!lhs_vector) shape.push_back(lhs[lhs.size() - 2]);
@@ -85,7 +89,8 @@ absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul)
   if (view.has(2) && view.shape(2)) {
     const std::optional<Shape> sum = Broadcast(shape, *view.shape(2));
     if (!sum || !Compatible(*sum, shape)) {
-      return view.Error("got bias ", view.Text(2), ", wanted one that broadcasts to ", ShapeText(shape));
+      return view.Error("got bias ", view.Text(2), ", wanted one that broadcasts to ",
+                        ShapeText(shape));
     }
   }
   if (view.has(3) && view.shape(3) && !Compatible(*view.shape(3), shape)) {
@@ -112,7 +117,8 @@ absl::StatusOr<Inferred> InferBatchNorm(const NodeView& view) {
     const int64_t channels = (*view.shape(0))[1];
     for (size_t i = 1; i < 5; ++i) {
       if (view.shape(i) && !Compatible(*view.shape(i), {channels})) {
-        return view.Error("got ", view.Text(i), " for input ", view.Text(0), ", wanted ", ShapeText({channels}));
+        return view.Error("got ", view.Text(i), " for input ", view.Text(0), ", wanted ",
+                          ShapeText({channels}));
       }
     }
   }
@@ -129,7 +135,8 @@ absl::StatusOr<Inferred> InferBinary(const NodeView& view) {
   if (!view.shape(0) || !view.shape(1)) return result;
   result.shape = Broadcast(*view.shape(0), *view.shape(1));
   if (!result.shape) {
-    return view.Error("got ", view.Text(0), " and ", view.Text(1), ", wanted shapes that broadcast");
+    return view.Error("got ", view.Text(0), " and ", view.Text(1),
+                      ", wanted shapes that broadcast");
   }
   return result;
 }
@@ -138,12 +145,14 @@ absl::StatusOr<Inferred> InferSoftmax(const NodeView& view, const Softmax& softm
   RETURN_IF_ERROR(view.RequireInputs(1));
   RETURN_IF_ERROR(view.RequireFloat(0));
   if (view.shape(0) && !NormalizeAxis(softmax.axis, view.shape(0)->size())) {
-    return view.Error("got axis ", softmax.axis, " of ", view.Text(0), ", wanted one of its dimensions");
+    return view.Error("got axis ", softmax.axis, " of ", view.Text(0),
+                      ", wanted one of its dimensions");
   }
   return SameAsInput(view);
 }
 
-// Scale and zero point of Quantize and Dequantize as imported: scalars, or one per slice along axis.
+// Scale and zero point of Quantize and Dequantize as imported: scalars, or one per slice along
+// axis.
 absl::Status CheckQuantizationInputs(const NodeView& view, int64_t axis) {
   for (size_t i = 1; i <= 2; ++i) {
     if (!view.has(i) || !view.shape(i) || !view.shape(0)) continue;
@@ -151,8 +160,9 @@ absl::Status CheckQuantizationInputs(const NodeView& view, int64_t axis) {
     if (parameter.empty() || (parameter.size() == 1 && parameter[0] == 1)) continue;
     const std::optional<size_t> dim = NormalizeAxis(axis, view.shape(0)->size());
     if (parameter.size() != 1 || !dim || !Compatible(parameter[0], (*view.shape(0))[*dim])) {
-      return view.Error("got ", i == 1 ? "scale " : "zero point ", view.Text(i), ", wanted a scalar or one per slice of ",
-                        view.Text(0), " along axis ", axis);
+      return view.Error("got ", i == 1 ? "scale " : "zero point ", view.Text(i),
+                        ", wanted a scalar or one per slice of ", view.Text(0), " along axis ",
+                        axis);
     }
   }
   return absl::OkStatus();
@@ -177,18 +187,21 @@ absl::StatusOr<Inferred> InferDequantize(const NodeView& view, const Dequantize&
   }
   RETURN_IF_ERROR(view.RequireInputs(2));
   if (IsFloatingPoint(view.type(0))) {
-    return view.Error("got '", view.value(0).name, "' of ", TypeText(view.type(0)), ", wanted an integer type");
+    return view.Error("got '", view.value(0).name, "' of ", TypeText(view.type(0)),
+                      ", wanted an integer type");
   }
   RETURN_IF_ERROR(CheckQuantizationInputs(view, dequantize.axis));
   return Inferred{DataType::kFloat32, view.shape(0)};
 }
 
-absl::StatusOr<std::vector<Inferred>> InferDynamicQuantize(const NodeView& view, const DynamicQuantize& quantize) {
+absl::StatusOr<std::vector<Inferred>> InferDynamicQuantize(const NodeView& view,
+                                                           const DynamicQuantize& quantize) {
   RETURN_IF_ERROR(view.RequireInputs(1));
   RETURN_IF_ERROR(view.RequireFloat(0));
   std::vector<Inferred> result{{DataType::kUint8, view.shape(0)}};
   if (quantize.per_sample) {
-    if (view.shape(0) && view.shape(0)->empty()) return view.Error("got a scalar, wanted a batch dimension");
+    if (view.shape(0) && view.shape(0)->empty())
+      return view.Error("got a scalar, wanted a batch dimension");
     std::optional<Shape> samples;
     if (view.shape(0)) samples = Shape{view.shape(0)->front()};
     result.push_back({kDynamicParametersType, samples});
@@ -208,38 +221,37 @@ Overloaded(Rules...) -> Overloaded<Rules...>;
 
 absl::StatusOr<Inferred> InferSingle(const NodeView& view) {
   return std::visit(
-      Overloaded{
-          [&](const Conv& op) { return InferConv(view, op); },
-          [&](const MatMul& op) { return InferMatMul(view, op); },
-          [&](const Pool& op) { return InferPool(view, op); },
-          [&](const BatchNorm&) { return InferBatchNorm(view); },
-          [&](const Eltwise&) { return SameAsInput(view); },
-          [&](const Binary&) { return InferBinary(view); },
-          [&](const Softmax& op) { return InferSoftmax(view, op); },
-          [&](const Concat& op) { return InferConcat(view, op); },
-          [&](const Reduce& op) { return InferReduce(view, op); },
-          [&](const Pad&) { return InferPad(view); },
-          [&](const Resize&) { return InferResize(view); },
-          [&](const Transpose& op) { return InferTranspose(view, op); },
-          [&](const Reshape& op) { return InferReshape(view, op); },
-          [&](const Flatten& op) { return InferFlatten(view, op); },
-          [&](const Squeeze&) { return InferSqueeze(view); },
-          [&](const Unsqueeze&) { return InferUnsqueeze(view); },
-          [&](const Slice&) { return InferSlice(view); },
-          [&](const Gather& op) { return InferGather(view, op); },
-          [&](const Expand&) { return InferExpand(view); },
-          [&](const ShapeOf& op) { return InferShapeOf(view, op); },
-          [&](const ConstantOfShape& op) { return InferConstantOfShape(view, op); },
-          [&](const Cast& op) -> absl::StatusOr<Inferred> {
-            RETURN_IF_ERROR(view.RequireInputs(1));
-            return Inferred{op.to, view.shape(0)};
-          },
-          [&](const Identity&) { return SameAsInput(view); },
-          [&](const Quantize& op) { return InferQuantize(view, op); },
-          [&](const Dequantize& op) { return InferDequantize(view, op); },
-          [&](const DynamicQuantize&) -> absl::StatusOr<Inferred> {
-            return absl::InternalError("DynamicQuantize has several outputs");
-          }},
+      Overloaded{[&](const Conv& op) { return InferConv(view, op); },
+                 [&](const MatMul& op) { return InferMatMul(view, op); },
+                 [&](const Pool& op) { return InferPool(view, op); },
+                 [&](const BatchNorm&) { return InferBatchNorm(view); },
+                 [&](const Eltwise&) { return SameAsInput(view); },
+                 [&](const Binary&) { return InferBinary(view); },
+                 [&](const Softmax& op) { return InferSoftmax(view, op); },
+                 [&](const Concat& op) { return InferConcat(view, op); },
+                 [&](const Reduce& op) { return InferReduce(view, op); },
+                 [&](const Pad&) { return InferPad(view); },
+                 [&](const Resize&) { return InferResize(view); },
+                 [&](const Transpose& op) { return InferTranspose(view, op); },
+                 [&](const Reshape& op) { return InferReshape(view, op); },
+                 [&](const Flatten& op) { return InferFlatten(view, op); },
+                 [&](const Squeeze&) { return InferSqueeze(view); },
+                 [&](const Unsqueeze&) { return InferUnsqueeze(view); },
+                 [&](const Slice&) { return InferSlice(view); },
+                 [&](const Gather& op) { return InferGather(view, op); },
+                 [&](const Expand&) { return InferExpand(view); },
+                 [&](const ShapeOf& op) { return InferShapeOf(view, op); },
+                 [&](const ConstantOfShape& op) { return InferConstantOfShape(view, op); },
+                 [&](const Cast& op) -> absl::StatusOr<Inferred> {
+                   RETURN_IF_ERROR(view.RequireInputs(1));
+                   return Inferred{op.to, view.shape(0)};
+                 },
+                 [&](const Identity&) { return SameAsInput(view); },
+                 [&](const Quantize& op) { return InferQuantize(view, op); },
+                 [&](const Dequantize& op) { return InferDequantize(view, op); },
+                 [&](const DynamicQuantize&) -> absl::StatusOr<Inferred> {
+                   return absl::InternalError("DynamicQuantize has several outputs");
+                 }},
       view.node().operation);
 }
 
@@ -260,7 +272,8 @@ absl::StatusOr<std::vector<Inferred>> InferNode(const NodeView& view) {
     }
   }
   if (view.node().outputs.size() > outputs.size()) {
-    return view.Error("has ", view.node().outputs.size(), " outputs, wanted at most ", outputs.size());
+    return view.Error("has ", view.node().outputs.size(), " outputs, wanted at most ",
+                      outputs.size());
   }
   return outputs;
 }

@@ -56,7 +56,8 @@ absl::Status Infer(Graph& graph, size_t evaluate_bytes) {
     const Value& input = graph.value(id);
     if (!input.shape) continue;
     if (absl::Status status = CheckShape(*input.shape, input.type); !status.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat("input '", input.name, "': ", status.message()));
+      return absl::InvalidArgumentError(
+          absl::StrCat("input '", input.name, "': ", status.message()));
     }
   }
   KnownContents contents;
@@ -87,11 +88,12 @@ absl::Status Infer(Graph& graph, size_t evaluate_bytes) {
 
 absl::Status BindInput(Value& input, const Shape& shape) {
   if (!IsStatic(shape)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("input '", input.name, "': got ", ShapeText(shape), ", wanted every dimension known"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "input '", input.name, "': got ", ShapeText(shape), ", wanted every dimension known"));
   }
   if (input.shape && !Compatible(*input.shape, shape)) {
-    return absl::InvalidArgumentError(absl::StrCat("input '", input.name, "': got shape ", ShapeText(shape), ", wanted ",
+    return absl::InvalidArgumentError(absl::StrCat("input '", input.name, "': got shape ",
+                                                   ShapeText(shape), ", wanted ",
                                                    ShapeText(*input.shape)));
   }
   input.shape = shape;
@@ -108,7 +110,8 @@ absl::StatusOr<Graph> BindInputShapes(const Graph& graph, const std::vector<Shap
         absl::StrCat("got shapes of ", shapes.size(), " inputs, wanted ", graph.inputs.size()));
   }
   Graph bound = graph;
-  for (size_t i = 0; i < shapes.size(); ++i) RETURN_IF_ERROR(BindInput(bound.value(bound.inputs[i]), shapes[i]));
+  for (size_t i = 0; i < shapes.size(); ++i)
+    RETURN_IF_ERROR(BindInput(bound.value(bound.inputs[i]), shapes[i]));
   constexpr size_t kEvaluateBytes = size_t{64} << 20;
   RETURN_IF_ERROR(Infer(bound, kEvaluateBytes));
   RemoveDeadNodes(bound);
@@ -117,10 +120,10 @@ absl::StatusOr<Graph> BindInputShapes(const Graph& graph, const std::vector<Shap
       if (id == kNoValue) continue;
       const Value& value = bound.value(id);
       if (value.shape && IsStatic(*value.shape)) continue;
-      return absl::InvalidArgumentError(
-          absl::StrCat(node.name, " (", OperationName(node.operation), "): the shape of '", value.name, "' is ",
-                       value.shape ? ShapeText(*value.shape) : "unknown", " although all inputs are known",
-                       ", wanted one that does not depend on the data"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          node.name, " (", OperationName(node.operation), "): the shape of '", value.name, "' is ",
+          value.shape ? ShapeText(*value.shape) : "unknown", " although all inputs are known",
+          ", wanted one that does not depend on the data"));
     }
   }
   return bound;
@@ -133,7 +136,8 @@ void RemoveDeadNodes(Graph& graph) {
   for (size_t i = graph.nodes.size(); i-- > 0;) {
     Node& node = graph.nodes[i];
     bool alive = false;
-    for (ValueId id : node.outputs) alive = alive || (id != kNoValue && needed[static_cast<size_t>(id)]);
+    for (ValueId id : node.outputs)
+      alive = alive || (id != kNoValue && needed[static_cast<size_t>(id)]);
     if (!alive) continue;
     for (ValueId id : node.inputs) {
       if (id != kNoValue) needed[static_cast<size_t>(id)] = true;

@@ -7,15 +7,16 @@
 
 namespace fourfold::graph {
 
-// Computes type and shape of every value from those of the inputs and constants, and evaluates nodes
-// whose inputs are all known (shape arithmetic above all) into constants. Unknown dimensions stay
-// unknown. INVALID_ARGUMENT names the node whose inputs do not fit its operation, with what it got
-// and wanted; products are checked against overflow.
+// Computes type and shape of every value from those of the inputs and constants, and evaluates
+// nodes whose inputs are all known (shape arithmetic above all) into constants. Unknown dimensions
+// stay unknown. INVALID_ARGUMENT names the node whose inputs do not fit its operation, with what it
+// got and wanted; products are checked against overflow.
 absl::Status InferShapes(Graph& graph);
 
-// The graph with its inputs fixed to `shapes` (one per graph input, all dimensions known), everything
-// inferred from them, and nodes that became constant or useless removed. INVALID_ARGUMENT also for
-// shapes that the inputs do not admit and for values whose shape stays unknown.
+// The graph with its inputs fixed to `shapes` (one per graph input, all dimensions known),
+// everything inferred from them, and nodes that became constant or useless removed.
+// INVALID_ARGUMENT also for shapes that the inputs do not admit and for values whose shape stays
+// unknown.
 absl::StatusOr<Graph> BindInputShapes(const Graph& graph, const std::vector<Shape>& shapes);
 
 // Removes nodes none of whose outputs reaches a graph output. Values stay.

@@ -15,22 +15,26 @@ constexpr int64_t kMaxWindowValue = int64_t{1} << 30;
 
 std::string ListText(const std::vector<int64_t>& list) { return ShapeText(list); }
 
-absl::Status CheckList(absl::string_view what, const std::vector<int64_t>& list, size_t count, int64_t lowest) {
+absl::Status CheckList(absl::string_view what, const std::vector<int64_t>& list, size_t count,
+                       int64_t lowest) {
   if (list.size() != count) {
     return absl::InvalidArgumentError(
         absl::StrCat("got ", what, " ", ListText(list), ", wanted ", count, " numbers"));
   }
   for (int64_t number : list) {
     if (number < lowest || number > kMaxWindowValue) {
-      return absl::InvalidArgumentError(absl::StrCat("got ", what, " ", ListText(list), ", wanted numbers from ",
-                                                     lowest, " to ", kMaxWindowValue));
+      return absl::InvalidArgumentError(absl::StrCat("got ", what, " ", ListText(list),
+                                                     ", wanted numbers from ", lowest, " to ",
+                                                     kMaxWindowValue));
     }
   }
   return absl::OkStatus();
 }
 
 // Elements that a window reaches over.
-int64_t Extent(const Window& window, size_t i) { return (window.kernel[i] - 1) * window.dilations[i] + 1; }
+int64_t Extent(const Window& window, size_t i) {
+  return (window.kernel[i] - 1) * window.dilations[i] + 1;
+}
 
 // How many windows fit; `image` has to be known. Negative: not one.
 int64_t WindowCount(const Window& window, size_t i, int64_t image, bool ceil_mode) {
@@ -44,14 +48,15 @@ int64_t WindowCount(const Window& window, size_t i, int64_t image, bool ceil_mod
   return count;
 }
 
-absl::StatusOr<Shape> WindowedShape(const NodeView& view, const Window& given, const std::vector<int64_t>& kernel,
-                                    bool ceil_mode) {
+absl::StatusOr<Shape> WindowedShape(const NodeView& view, const Window& given,
+                                    const std::vector<int64_t>& kernel, bool ceil_mode) {
   const Shape& x = *view.shape(0);
   const size_t rank = kernel.size();
   Shape shape(2 + rank, kUnknownDim);
   shape[0] = x[0];
   for (size_t i = 0; i < rank; ++i) {
-    // One dimension at a time: any of them may be unknown. An unknown one is checked as if it were long.
+    // One dimension at a time: any of them may be unknown. An unknown one is checked as if it were
+    // long.
     std::vector<int64_t> image(rank, kMaxWindowValue);
     const bool known = x[2 + i] != kUnknownDim && kernel[i] != kUnknownDim;
     std::vector<int64_t> checked_kernel = kernel;
@@ -62,8 +67,9 @@ absl::StatusOr<Shape> WindowedShape(const NodeView& view, const Window& given, c
     if (!known) continue;
     const int64_t count = WindowCount(*window, i, image[i], ceil_mode);
     if (count < 0) {
-      return view.Error("got ", view.Text(0), " padded by ", ListText(window->pads), ", wanted room for a window of ",
-                        Extent(*window, i), " in dimension ", 2 + i);
+      return view.Error("got ", view.Text(0), " padded by ", ListText(window->pads),
+                        ", wanted room for a window of ", Extent(*window, i), " in dimension ",
+                        2 + i);
     }
     shape[2 + i] = count;
   }
@@ -85,15 +91,15 @@ absl::StatusOr<Window> ResolveWindow(const Window& window, const std::vector<int
   RETURN_IF_ERROR(CheckList("dilations", result.dilations, rank, 1));
   RETURN_IF_ERROR(CheckList("pads", result.pads, 2 * rank, 0));
   if (!kernel.empty() && kernel != result.kernel) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("got kernel ", ListText(result.kernel), ", wanted that of the weights ", ListText(kernel)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "got kernel ", ListText(result.kernel), ", wanted that of the weights ", ListText(kernel)));
   }
   result.auto_pad = AutoPad::kExplicit;
   if (window.auto_pad == AutoPad::kExplicit || window.auto_pad == AutoPad::kValid) return result;
   for (size_t i = 0; i < rank; ++i) {
     if (image[i] < 0 || image[i] > kMaxTensorBytes) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("got image ", ListText(image), ", wanted known sizes for automatic padding"));
+      return absl::InvalidArgumentError(absl::StrCat("got image ", ListText(image),
+                                                     ", wanted known sizes for automatic padding"));
     }
     const int64_t stride = result.strides[i];
     const int64_t count = (image[i] + stride - 1) / stride;
@@ -120,7 +126,8 @@ absl::StatusOr<Inferred> InferConv(const NodeView& view, const Conv& conv) {
   }
   const int64_t channels_out = weights[0];
   if (channels_out != kUnknownDim && channels_out % conv.groups != 0) {
-    return view.Error("got weights ", view.Text(1), ", wanted output channels that divide into ", conv.groups, " groups");
+    return view.Error("got weights ", view.Text(1), ", wanted output channels that divide into ",
+                      conv.groups, " groups");
   }
   if (view.has(2) && view.shape(2) && !Compatible(*view.shape(2), {channels_out})) {
     return view.Error("got bias ", view.Text(2), ", wanted ", ShapeText({channels_out}));
@@ -132,16 +139,18 @@ absl::StatusOr<Inferred> InferConv(const NodeView& view, const Conv& conv) {
   }
   const Shape& x = *view.shape(0);
   if (x.size() != weights.size()) {
-    return view.Error("got ", view.Text(0), " with weights ", view.Text(1), ", wanted as many dimensions");
+    return view.Error("got ", view.Text(0), " with weights ", view.Text(1),
+                      ", wanted as many dimensions");
   }
   if (x[1] != kUnknownDim && weights[1] != kUnknownDim) {
     const std::optional<int64_t> wanted = CheckedMultiply(weights[1], conv.groups);
     if (!wanted || *wanted != x[1]) {
-      return view.Error("got ", x[1], " channels of ", view.Text(0), ", wanted ", weights[1], " x ", conv.groups,
-                        " groups for weights ", view.Text(1));
+      return view.Error("got ", x[1], " channels of ", view.Text(0), ", wanted ", weights[1], " x ",
+                        conv.groups, " groups for weights ", view.Text(1));
     }
   }
-  ASSIGN_OR_RETURN(Shape shape, WindowedShape(view, conv.window, {weights.begin() + 2, weights.end()}, false));
+  ASSIGN_OR_RETURN(Shape shape,
+                   WindowedShape(view, conv.window, {weights.begin() + 2, weights.end()}, false));
   shape[1] = channels_out;
   if (view.has(3) && view.shape(3) && !Compatible(*view.shape(3), shape)) {
     return view.Error("got residual ", view.Text(3), ", wanted ", ShapeText(shape));
@@ -163,10 +172,11 @@ absl::StatusOr<Inferred> InferPool(const NodeView& view, const Pool& pool) {
     return result;
   }
   if (pool.window.kernel.size() != x.size() - 2) {
-    return view.Error("got kernel ", ListText(pool.window.kernel), " for ", view.Text(0), ", wanted ", x.size() - 2,
-                      " numbers");
+    return view.Error("got kernel ", ListText(pool.window.kernel), " for ", view.Text(0),
+                      ", wanted ", x.size() - 2, " numbers");
   }
-  ASSIGN_OR_RETURN(Shape shape, WindowedShape(view, pool.window, pool.window.kernel, pool.ceil_mode));
+  ASSIGN_OR_RETURN(Shape shape,
+                   WindowedShape(view, pool.window, pool.window.kernel, pool.ceil_mode));
   shape[1] = x[1];
   result.shape = std::move(shape);
   return result;

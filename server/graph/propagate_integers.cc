@@ -72,14 +72,15 @@ std::optional<KnownIntegers> OfSlice(const NodeView& view) {
   const std::optional<KnownIntegers> x = view.integers(0);
   const auto starts = view.known_integers(1), ends = view.known_integers(2);
   const auto steps = view.has(4) ? view.known_integers(4) : std::vector<int64_t>{1};
-  if (!x || !starts || !ends || !steps || starts->size() != 1 || ends->size() != 1 || steps->size() != 1 ||
-      steps->front() == 0 || !view.shape(0) || view.shape(0)->size() != 1) {
+  if (!x || !starts || !ends || !steps || starts->size() != 1 || ends->size() != 1 ||
+      steps->size() != 1 || steps->front() == 0 || !view.shape(0) || view.shape(0)->size() != 1) {
     return std::nullopt;
   }
   const SliceRange range =
       ResolveSlice(starts->front(), ends->front(), steps->front(), static_cast<int64_t>(x->size()));
   KnownIntegers result;
-  for (int64_t i = 0; i < range.count; ++i) result.push_back((*x)[static_cast<size_t>(range.start + i * range.step)]);
+  for (int64_t i = 0; i < range.count; ++i)
+    result.push_back((*x)[static_cast<size_t>(range.start + i * range.step)]);
   return result;
 }
 
@@ -102,7 +103,8 @@ std::optional<KnownIntegers> PropagateIntegers(const NodeView& view) {
   if (const auto* shape_of = node.as<ShapeOf>()) return OfShape(view, *shape_of);
   if (node.inputs.empty() || !view.has(0) || view.type(0) != DataType::kInt64) {
     // Shapes are int64; a cast to and from int32 keeps them.
-    if (node.inputs.empty() || !view.has(0) || view.type(0) != DataType::kInt32) return std::nullopt;
+    if (node.inputs.empty() || !view.has(0) || view.type(0) != DataType::kInt32)
+      return std::nullopt;
   }
   if (node.as<Gather>()) return OfGather(view);
   if (node.as<Concat>()) return OfConcat(view);

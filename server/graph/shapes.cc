@@ -38,8 +38,9 @@ absl::Status CheckShape(const Shape& shape, DataType type) {
     // A dimension of 0 counts as 1: the others have to be sane by themselves.
     const std::optional<int64_t> product = CheckedMultiply(bytes, std::max<int64_t>(dim, 1));
     if (!product || *product > kMaxTensorBytes) {
-      return absl::InvalidArgumentError(absl::StrCat("got shape ", ShapeText(shape), " of ", TypeText(type),
-                                                     ", wanted at most ", kMaxTensorBytes, " bytes"));
+      return absl::InvalidArgumentError(absl::StrCat("got shape ", ShapeText(shape), " of ",
+                                                     TypeText(type), ", wanted at most ",
+                                                     kMaxTensorBytes, " bytes"));
     }
     bytes = *product;
   }
@@ -107,7 +108,8 @@ SliceRange ResolveSlice(int64_t start, int64_t end, int64_t step, int64_t dim) {
     range.start = std::clamp<int64_t>(start, 0, std::max<int64_t>(dim - 1, 0));
     const int64_t last = std::clamp<int64_t>(end, -1, dim - 1);
     // The lowest int64 has no negative; a step that long takes one element anyway.
-    const int64_t stride = step == std::numeric_limits<int64_t>::min() ? std::numeric_limits<int64_t>::max() : -step;
+    const int64_t stride =
+        step == std::numeric_limits<int64_t>::min() ? std::numeric_limits<int64_t>::max() : -step;
     if (dim > 0 && range.start > last) range.count = (range.start - last - 1) / stride + 1;
   }
   return range;

@@ -16,15 +16,16 @@ inline constexpr size_t kMaxRank = 32;
 // Nothing where the product leaves int64.
 std::optional<int64_t> CheckedMultiply(int64_t a, int64_t b);
 
-// The number of elements; nothing where a dimension is unknown or negative, or the product overflows.
+// The number of elements; nothing where a dimension is unknown or negative, or the product
+// overflows.
 std::optional<int64_t> KnownCount(const Shape& shape);
 
-// INVALID_ARGUMENT unless every dimension is unknown or at least 0, the rank is at most kMaxRank, and
-// the known dimensions describe at most kMaxTensorBytes.
+// INVALID_ARGUMENT unless every dimension is unknown or at least 0, the rank is at most kMaxRank,
+// and the known dimensions describe at most kMaxTensorBytes.
 absl::Status CheckShape(const Shape& shape, DataType type);
 
-// Numpy's broadcast of both: an unknown dimension against 1 or unknown stays unknown, against n > 1 it
-// has to be n (or 1). Nothing where they do not fit.
+// Numpy's broadcast of both: an unknown dimension against 1 or unknown stays unknown, against n > 1
+// it has to be n (or 1). Nothing where they do not fit.
 std::optional<Shape> Broadcast(const Shape& a, const Shape& b);
 
 // Whether two dimensions (shapes) can be the same at run time.

@@ -34,10 +34,12 @@ class Tensor {
   Tensor(DataType type, Shape shape, std::shared_ptr<const void> data);
 
   // Owns a copy of `bytes`, which has to be as long as type and shape say.
-  static std::shared_ptr<const Tensor> Copy(DataType type, Shape shape, std::span<const std::byte> bytes);
+  static std::shared_ptr<const Tensor> Copy(DataType type, Shape shape,
+                                            std::span<const std::byte> bytes);
 
   template <typename T>
-  static std::shared_ptr<const Tensor> Of(DataType type, Shape shape, const std::vector<T>& values) {
+  static std::shared_ptr<const Tensor> Of(DataType type, Shape shape,
+                                          const std::vector<T>& values) {
     return Copy(type, std::move(shape), std::as_bytes(std::span(values)));
   }
 

@@ -21,31 +21,35 @@ absl::Status Broken(const Parts&... parts) {
 absl::Status CheckQuantization(const Value& value) {
   const Quantization& how = *value.quantization;
   if (value.type != DataType::kInt8 && value.type != DataType::kUint8) {
-    return Broken("value '", value.name, "' is quantized as ", TypeText(value.type), ", wanted int8 or uint8");
+    return Broken("value '", value.name, "' is quantized as ", TypeText(value.type),
+                  ", wanted int8 or uint8");
   }
   if (how.scale.empty() || how.scale.size() != how.zero_point.size()) {
-    return Broken("value '", value.name, "' has ", how.scale.size(), " scales and ", how.zero_point.size(),
-                  " zero points, wanted as many");
+    return Broken("value '", value.name, "' has ", how.scale.size(), " scales and ",
+                  how.zero_point.size(), " zero points, wanted as many");
   }
   const int32_t lowest = value.type == DataType::kInt8 ? -128 : 0;
   for (size_t i = 0; i < how.scale.size(); ++i) {
     if (!std::isfinite(how.scale[i]) || how.scale[i] < 0.0f) {
-      return Broken("value '", value.name, "' has scale ", how.scale[i], ", wanted a finite one of at least 0");
+      return Broken("value '", value.name, "' has scale ", how.scale[i],
+                    ", wanted a finite one of at least 0");
     }
     if (how.zero_point[i] < lowest || how.zero_point[i] > lowest + 255) {
-      return Broken("value '", value.name, "' has zero point ", how.zero_point[i], ", wanted one of ",
-                    TypeText(value.type));
+      return Broken("value '", value.name, "' has zero point ", how.zero_point[i],
+                    ", wanted one of ", TypeText(value.type));
     }
   }
   if (how.per_tensor()) {
     if (how.scale.size() == 1) return absl::OkStatus();
-    return Broken("value '", value.name, "' has ", how.scale.size(), " scales, wanted 1 per tensor");
+    return Broken("value '", value.name, "' has ", how.scale.size(),
+                  " scales, wanted 1 per tensor");
   }
   if (value.shape) {
     const size_t axis = static_cast<size_t>(how.axis);
-    if (axis >= value.shape->size() || !Compatible((*value.shape)[axis], static_cast<int64_t>(how.scale.size()))) {
-      return Broken("value '", value.name, "' has ", how.scale.size(), " scales along axis ", how.axis, " of ",
-                    ShapeText(*value.shape));
+    if (axis >= value.shape->size() ||
+        !Compatible((*value.shape)[axis], static_cast<int64_t>(how.scale.size()))) {
+      return Broken("value '", value.name, "' has ", how.scale.size(), " scales along axis ",
+                    how.axis, " of ", ShapeText(*value.shape));
     }
   }
   return absl::OkStatus();
@@ -53,7 +57,8 @@ absl::Status CheckQuantization(const Value& value) {
 
 absl::Status CheckValue(const Value& value) {
   if (value.constant != nullptr) {
-    if (value.constant->type() != value.type || !value.shape || value.constant->shape() != *value.shape) {
+    if (value.constant->type() != value.type || !value.shape ||
+        value.constant->shape() != *value.shape) {
       return Broken("constant '", value.name, "' is ", TypeText(value.constant->type()), " ",
                     ShapeText(value.constant->shape()), ", wanted what its value says");
     }
@@ -80,15 +85,19 @@ class Defined {
 absl::Status CheckNode(const Graph& graph, const Node& node, Defined& defined) {
   for (ValueId id : node.inputs) {
     if (id == kNoValue) continue;
-    if (!defined.InRange(id)) return Broken(node.name, " reads value ", id, " of ", graph.value_count());
+    if (!defined.InRange(id))
+      return Broken(node.name, " reads value ", id, " of ", graph.value_count());
     if (!defined.Has(id)) {
       return Broken(node.name, " reads '", graph.value(id).name, "' before it is computed");
     }
   }
   for (ValueId id : node.outputs) {
     if (id == kNoValue) continue;
-    if (!defined.InRange(id)) return Broken(node.name, " writes value ", id, " of ", graph.value_count());
-    if (defined.Has(id)) return Broken(node.name, " writes '", graph.value(id).name, "', which has a producer already");
+    if (!defined.InRange(id))
+      return Broken(node.name, " writes value ", id, " of ", graph.value_count());
+    if (defined.Has(id))
+      return Broken(node.name, " writes '", graph.value(id).name,
+                    "', which has a producer already");
     defined.Add(id);
   }
   return absl::OkStatus();
@@ -102,7 +111,8 @@ std::string QuantizationText(const Quantization& how) {
 std::string ValueText(const Graph& graph, ValueId id) {
   if (id == kNoValue) return "-";
   const Value& value = graph.value(id);
-  return absl::StrCat(value.name, " ", value.shape ? ShapeText(*value.shape) : "[...]", " ", TypeText(value.type),
+  return absl::StrCat(value.name, " ", value.shape ? ShapeText(*value.shape) : "[...]", " ",
+                      TypeText(value.type),
                       value.quantization ? QuantizationText(*value.quantization) : "");
 }
 
@@ -114,8 +124,10 @@ absl::Status Validate(const Graph& graph) {
   }
   Defined defined(graph);
   for (ValueId id : graph.inputs) {
-    if (!defined.InRange(id)) return Broken("graph input ", id, " of ", graph.value_count(), " values");
-    if (defined.Has(id)) return Broken("graph input '", graph.value(id).name, "' is constant or an input twice");
+    if (!defined.InRange(id))
+      return Broken("graph input ", id, " of ", graph.value_count(), " values");
+    if (defined.Has(id))
+      return Broken("graph input '", graph.value(id).name, "' is constant or an input twice");
     defined.Add(id);
   }
   std::set<std::string> names;
@@ -124,8 +136,10 @@ absl::Status Validate(const Graph& graph) {
     RETURN_IF_ERROR(CheckNode(graph, node, defined));
   }
   for (ValueId id : graph.outputs) {
-    if (!defined.InRange(id)) return Broken("graph output ", id, " of ", graph.value_count(), " values");
-    if (!defined.Has(id)) return Broken("graph output '", graph.value(id).name, "' is computed by no node");
+    if (!defined.InRange(id))
+      return Broken("graph output ", id, " of ", graph.value_count(), " values");
+    if (!defined.Has(id))
+      return Broken("graph output '", graph.value(id).name, "' is computed by no node");
   }
   return absl::OkStatus();
 }
@@ -134,10 +148,11 @@ std::string DebugText(const Graph& graph) {
   std::string text;
   for (const Node& node : graph.nodes) {
     const auto list = [&](const std::vector<ValueId>& ids) {
-      return absl::StrJoin(ids, ", ", [&](std::string* out, ValueId id) { *out += ValueText(graph, id); });
+      return absl::StrJoin(ids, ", ",
+                           [&](std::string* out, ValueId id) { *out += ValueText(graph, id); });
     };
-    absl::StrAppend(&text, node.name, ": ", OperationName(node.operation), "(", list(node.inputs), ") -> ",
-                    list(node.outputs), "\n");
+    absl::StrAppend(&text, node.name, ": ", OperationName(node.operation), "(", list(node.inputs),
+                    ") -> ", list(node.outputs), "\n");
   }
   return text;
 }

@@ -55,9 +55,9 @@ const AttributeProto* Attributes::Read(const std::string& name, Kind kind) {
   // An empty list in a file without kinds cannot be told from anything else.
   if (got == kind || got == AttributeProto::UNDEFINED) return attribute;
   if (error_.ok()) {
-    error_ = absl::InvalidArgumentError(absl::StrCat("attribute ", Quoted(name), " is of kind ",
-                                                     AttributeProto::AttributeType_Name(got), ", not ",
-                                                     AttributeProto::AttributeType_Name(kind)));
+    error_ = absl::InvalidArgumentError(absl::StrCat(
+        "attribute ", Quoted(name), " is of kind ", AttributeProto::AttributeType_Name(got),
+        ", not ", AttributeProto::AttributeType_Name(kind)));
   }
   return nullptr;
 }

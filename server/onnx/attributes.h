@@ -10,9 +10,9 @@
 
 namespace fourfold::onnx {
 
-// Typed access to the attributes of one ONNX node. The first attribute of a wrong kind, or a required
-// one that is absent, is kept as an error; reading goes on with the default so that callers stay
-// short, and Finish reports it. Borrows the node.
+// Typed access to the attributes of one ONNX node. The first attribute of a wrong kind, or a
+// required one that is absent, is kept as an error; reading goes on with the default so that
+// callers stay short, and Finish reports it. Borrows the node.
 class Attributes {
  public:
   explicit Attributes(const ::onnx::NodeProto& node);
@@ -23,8 +23,8 @@ class Attributes {
   int64_t Int(const std::string& name, int64_t fallback);
   float Float(const std::string& name, float fallback);
   std::string String(const std::string& name, const std::string& fallback);
-  std::vector<int64_t> Ints(const std::string& name);      // empty where absent
-  std::vector<float> Floats(const std::string& name);      // empty where absent
+  std::vector<int64_t> Ints(const std::string& name);          // empty where absent
+  std::vector<float> Floats(const std::string& name);          // empty where absent
   const ::onnx::TensorProto* Tensor(const std::string& name);  // null where absent
 
   // INVALID_ARGUMENT in Finish if it is absent.
@@ -33,8 +33,8 @@ class Attributes {
   // Its value makes no difference to inference.
   void Ignore(const std::string& name) { read_.insert(name); }
 
-  // The first error: INVALID_ARGUMENT as above; UNIMPLEMENTED for an attribute that nobody read, since
-  // it may change what the operator means.
+  // The first error: INVALID_ARGUMENT as above; UNIMPLEMENTED for an attribute that nobody read,
+  // since it may change what the operator means.
   absl::Status Finish() const;
 
  private:

@@ -14,9 +14,9 @@ using graph::ValueId;
 using kernels::Activation;
 
 absl::Status EmitActivation(NodeBuilder& node, const Activation& activation) {
-  node.Emit(graph::Eltwise{.function = graph::Eltwise::Function::kActivation,
-                           .activation = activation},
-            {node.input(0)});
+  node.Emit(
+      graph::Eltwise{.function = graph::Eltwise::Function::kActivation, .activation = activation},
+      {node.input(0)});
   return absl::OkStatus();
 }
 
@@ -26,14 +26,13 @@ absl::StatusOr<float> Bound(NodeBuilder& node, int i, float fallback) {
   const TensorPtr constant = node.Constant(i);
   if (!constant) return absl::UnimplementedError("bounds that are not constant");
   if (constant->count() != 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("input ", i, " has the shape ", graph::ShapeText(constant->shape()),
-                     ", one number is wanted"));
+    return absl::InvalidArgumentError(absl::StrCat("input ", i, " has the shape ",
+                                                   graph::ShapeText(constant->shape()),
+                                                   ", one number is wanted"));
   }
   switch (constant->type()) {
     case graph::DataType::kFloat32:
-    case graph::DataType::kFloat16:
-      return constant->ToFloat()[0];
+    case graph::DataType::kFloat16: return constant->ToFloat()[0];
     default:
       return absl::UnimplementedError(
           absl::StrCat("bounds of type ", graph::TypeText(constant->type())));
@@ -60,9 +59,9 @@ absl::Status BuildHardSigmoid(NodeBuilder& node) {
   Activation parameters;
   parameters.alpha = node.attributes().Float("alpha", 0.2f);
   parameters.beta = node.attributes().Float("beta", 0.5f);
-  node.Emit(graph::Eltwise{.function = graph::Eltwise::Function::kHardSigmoid,
-                           .activation = parameters},
-            {node.input(0)});
+  node.Emit(
+      graph::Eltwise{.function = graph::Eltwise::Function::kHardSigmoid, .activation = parameters},
+      {node.input(0)});
   return absl::OkStatus();
 }
 
@@ -93,7 +92,8 @@ absl::Status BuildBinary(NodeBuilder& node, graph::Binary::Operation operation) 
   if (count == 1) return BuildIdentity(node);
   ValueId left = node.input(0);
   for (int i = 1; i < count; ++i) {
-    if (!node.has_input(i)) return absl::InvalidArgumentError(absl::StrCat("input ", i, " is missing"));
+    if (!node.has_input(i))
+      return absl::InvalidArgumentError(absl::StrCat("input ", i, " is missing"));
     const ValueId result =
         i + 1 == count ? node.output(0) : node.NewValue(absl::StrCat("partial_", i));
     node.Emit(graph::Binary{.operation = operation, .activation = {}}, {left, node.input(i)},

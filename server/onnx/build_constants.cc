@@ -49,9 +49,8 @@ absl::Status BuildConstantOfShape(NodeBuilder& node) {
   if (const ::onnx::TensorProto* value = node.attributes().Tensor("value")) {
     ASSIGN_OR_RETURN(operation.value, ImportTensor(*value, node.limits()));
     if (operation.value->count() != 1) {
-      return absl::InvalidArgumentError(absl::StrCat("attribute \"value\" holds ",
-                                                     operation.value->count(),
-                                                     " elements, one is wanted"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "attribute \"value\" holds ", operation.value->count(), " elements, one is wanted"));
     }
   } else {
     operation.value = Tensor::Of(DataType::kFloat32, {1}, std::vector<float>{0.0f});

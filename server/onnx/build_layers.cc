@@ -17,8 +17,8 @@ using graph::Window;
 absl::Status CheckAtLeast(const std::vector<int64_t>& numbers, int64_t least, const char* name) {
   for (int64_t number : numbers) {
     if (number < least) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("attribute \"", name, "\" holds ", number, ", at least ", least, " is allowed"));
+      return absl::InvalidArgumentError(absl::StrCat("attribute \"", name, "\" holds ", number,
+                                                     ", at least ", least, " is allowed"));
     }
   }
   return absl::OkStatus();
@@ -46,8 +46,8 @@ absl::StatusOr<Window> ReadWindow(Attributes& attributes) {
     }
   }
   if (window.pads.size() % 2 != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("attribute \"pads\" holds ", window.pads.size(), " numbers, an even count is wanted"));
+    return absl::InvalidArgumentError(absl::StrCat("attribute \"pads\" holds ", window.pads.size(),
+                                                   " numbers, an even count is wanted"));
   }
   const std::string auto_pad = attributes.String("auto_pad", "NOTSET");
   if (auto_pad == "SAME_UPPER") {
@@ -138,7 +138,8 @@ absl::Status BuildGemm(NodeBuilder& node) {
   ValueId bias = ScaledInput(node, 2, beta, "bias");
   const std::optional<Shape> rhs_shape = node.KnownShape(rhs);
   const int64_t columns = rhs_shape && rhs_shape->size() == 2
-                              ? (*rhs_shape)[matmul.transpose_rhs ? 0 : 1] : graph::kUnknownDim;
+                              ? (*rhs_shape)[matmul.transpose_rhs ? 0 : 1]
+                              : graph::kUnknownDim;
   if (const auto shape = node.KnownShape(bias); !scale_product && IsRow(shape, columns)) {
     const TensorPtr constant = node.Constant(2);
     if (shape->size() == 2 && constant) {

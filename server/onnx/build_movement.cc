@@ -36,7 +36,8 @@ absl::StatusOr<graph::Pad> ReadPadMode(NodeBuilder& node) {
 
 absl::StatusOr<graph::Resize::Mode> ReadResizeMode(NodeBuilder& node) {
   using Mode = graph::Resize::Mode;
-  return Choice<Mode>(node, "mode", "nearest", {{"nearest", Mode::kNearest}, {"linear", Mode::kLinear}});
+  return Choice<Mode>(node, "mode", "nearest",
+                      {{"nearest", Mode::kNearest}, {"linear", Mode::kLinear}});
 }
 
 // Resize before opset 11 and Upsample: x[floor(i / scale)], or linear between such points.
@@ -66,14 +67,15 @@ absl::Status SplitBySizes(NodeBuilder& node, int64_t axis, const std::vector<int
     if (size < 0 || size > std::numeric_limits<int64_t>::max() - start) {
       return absl::InvalidArgumentError(absl::StrCat("part ", i, " has the size ", size));
     }
-    EmitSlice(node, node.NewInt64s("start", {start}), node.NewInt64s("end", {start + size}), axis, i);
+    EmitSlice(node, node.NewInt64s("start", {start}), node.NewInt64s("end", {start + size}), axis,
+              i);
     start += size;
   }
   return absl::OkStatus();
 }
 
-// Parts of ceil(dimension / outputs), the last one smaller. The dimension may be known only to a call,
-// so the bounds are computed from Shape; constant folding leaves numbers of it.
+// Parts of ceil(dimension / outputs), the last one smaller. The dimension may be known only to a
+// call, so the bounds are computed from Shape; constant folding leaves numbers of it.
 absl::Status SplitEvenly(NodeBuilder& node, int64_t axis) {
   using Operation = graph::Binary::Operation;
   const int parts = node.output_count();
@@ -87,8 +89,8 @@ absl::Status SplitEvenly(NodeBuilder& node, int64_t axis) {
   if (axis != -1) shape.end = axis + 1;
   const ValueId dimension = node.NewValue("dimension");
   node.Emit(shape, {node.input(0)}, {dimension});
-  const ValueId part = binary(Operation::kDiv, binary(Operation::kAdd, dimension, parts - 1, "padded"),
-                              parts, "part");
+  const ValueId part = binary(
+      Operation::kDiv, binary(Operation::kAdd, dimension, parts - 1, "padded"), parts, "part");
   ValueId start = node.NewInt64s("start", {0});
   for (int i = 0; i < parts; ++i) {
     const ValueId end = i + 1 == parts
@@ -110,7 +112,8 @@ absl::Status BuildIdentity(NodeBuilder& node) {
 absl::Status BuildConcat(NodeBuilder& node) {
   node.attributes().Require("axis");
   for (int i = 0; i < node.input_count(); ++i) {
-    if (!node.has_input(i)) return absl::InvalidArgumentError(absl::StrCat("input ", i, " is missing"));
+    if (!node.has_input(i))
+      return absl::InvalidArgumentError(absl::StrCat("input ", i, " is missing"));
   }
   node.Emit(graph::Concat{.axis = node.attributes().Int("axis", 0)}, node.inputs());
   return absl::OkStatus();
@@ -146,14 +149,16 @@ absl::Status BuildResize(NodeBuilder& node) {
                                         {"pytorch_half_pixel", Coordinates::kPytorchHalfPixel},
                                         {"align_corners", Coordinates::kAlignCorners},
                                         {"asymmetric", Coordinates::kAsymmetric}}));
-  ASSIGN_OR_RETURN(resize.nearest, Choice<Nearest>(node, "nearest_mode", "round_prefer_floor",
-                                                   {{"round_prefer_floor", Nearest::kRoundPreferFloor},
-                                                    {"round_prefer_ceil", Nearest::kRoundPreferCeil},
-                                                    {"floor", Nearest::kFloor},
-                                                    {"ceil", Nearest::kCeil}}));
+  ASSIGN_OR_RETURN(resize.nearest,
+                   Choice<Nearest>(node, "nearest_mode", "round_prefer_floor",
+                                   {{"round_prefer_floor", Nearest::kRoundPreferFloor},
+                                    {"round_prefer_ceil", Nearest::kRoundPreferCeil},
+                                    {"floor", Nearest::kFloor},
+                                    {"ceil", Nearest::kCeil}}));
   attributes.Ignore("cubic_coeff_a");        // of mode cubic
   attributes.Ignore("extrapolation_value");  // of tf_crop_and_resize
-  if (attributes.Int("exclude_outside", 0) != 0) return absl::UnimplementedError("exclude_outside 1");
+  if (attributes.Int("exclude_outside", 0) != 0)
+    return absl::UnimplementedError("exclude_outside 1");
   if (attributes.Int("antialias", 0) != 0) return absl::UnimplementedError("antialias 1");
   const std::string policy = attributes.String("keep_aspect_ratio_policy", "stretch");
   if (policy != "stretch") {
@@ -226,9 +231,9 @@ absl::Status BuildSliceAttributes(NodeBuilder& node) {
     return absl::InvalidArgumentError(absl::StrCat("has ", starts.size(), " starts, ", ends.size(),
                                                    " ends and ", axes.size(), " axes"));
   }
-  node.Emit(graph::Slice{}, {node.input(0), node.NewInt64s("starts", starts),
-                             node.NewInt64s("ends", ends),
-                             axes.empty() ? kNoValue : node.NewInt64s("axes", axes)});
+  node.Emit(graph::Slice{},
+            {node.input(0), node.NewInt64s("starts", starts), node.NewInt64s("ends", ends),
+             axes.empty() ? kNoValue : node.NewInt64s("axes", axes)});
   return absl::OkStatus();
 }
 

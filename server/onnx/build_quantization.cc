@@ -24,8 +24,8 @@ absl::Status ReadNewAttributes(Attributes& attributes) {
   return absl::OkStatus();
 }
 
-// 32-bit integers stand for a bias: they become the real numbers they mean, scale * stored. Null if it
-// is not of that form (a scalar scale, or one per element of a vector).
+// 32-bit integers stand for a bias: they become the real numbers they mean, scale * stored. Null if
+// it is not of that form (a scalar scale, or one per element of a vector).
 TensorPtr DequantizedBias(const NodeBuilder& node) {
   const TensorPtr stored = node.Constant(0);
   const TensorPtr scale = node.Constant(1);
@@ -34,7 +34,8 @@ TensorPtr DequantizedBias(const NodeBuilder& node) {
     return nullptr;
   }
   const bool per_tensor = scale->count() == 1;
-  if (!per_tensor && (stored->shape().size() != 1 || scale->count() != stored->count())) return nullptr;
+  if (!per_tensor && (stored->shape().size() != 1 || scale->count() != stored->count()))
+    return nullptr;
   if (node.has_input(2)) {
     const TensorPtr zero = node.Constant(2);
     if (!zero || zero->type() != DataType::kInt32) return nullptr;
@@ -91,7 +92,8 @@ absl::Status BuildDequantizeLinear(NodeBuilder& node) {
 }
 
 absl::Status BuildDynamicQuantizeLinear(NodeBuilder& node) {
-  node.Emit(graph::DynamicQuantize{}, {node.input(0)}, {node.output(0), node.output(1), node.output(2)});
+  node.Emit(graph::DynamicQuantize{}, {node.input(0)},
+            {node.output(0), node.output(1), node.output(2)});
   return absl::OkStatus();
 }
 

@@ -19,7 +19,8 @@ absl::Status BuildDropout(NodeBuilder& node);
 // build_arithmetic.cc
 absl::Status BuildEltwise(NodeBuilder& node, graph::Eltwise::Function function);
 absl::Status BuildActivation(NodeBuilder& node, kernels::Activation::Kind kind);
-absl::Status BuildActivation(NodeBuilder& node, kernels::Activation::Kind kind, float default_alpha);
+absl::Status BuildActivation(NodeBuilder& node, kernels::Activation::Kind kind,
+                             float default_alpha);
 absl::Status BuildHardSigmoid(NodeBuilder& node);
 absl::Status BuildGelu(NodeBuilder& node);
 absl::Status BuildClipAttributes(NodeBuilder& node);

@@ -8,16 +8,16 @@
 namespace fourfold::onnx {
 namespace {
 
-using ::onnx::TensorProto;
 using graph::DataType;
+using ::onnx::TensorProto;
 
 constexpr std::pair<int32_t, DataType> kElementTypes[] = {
-    {TensorProto::FLOAT, DataType::kFloat32},   {TensorProto::FLOAT16, DataType::kFloat16},
+    {TensorProto::FLOAT, DataType::kFloat32},     {TensorProto::FLOAT16, DataType::kFloat16},
     {TensorProto::BFLOAT16, DataType::kBFloat16}, {TensorProto::DOUBLE, DataType::kFloat64},
-    {TensorProto::INT8, DataType::kInt8},       {TensorProto::UINT8, DataType::kUint8},
-    {TensorProto::INT16, DataType::kInt16},     {TensorProto::UINT16, DataType::kUint16},
-    {TensorProto::INT32, DataType::kInt32},     {TensorProto::UINT32, DataType::kUint32},
-    {TensorProto::INT64, DataType::kInt64},     {TensorProto::UINT64, DataType::kUint64},
+    {TensorProto::INT8, DataType::kInt8},         {TensorProto::UINT8, DataType::kUint8},
+    {TensorProto::INT16, DataType::kInt16},       {TensorProto::UINT16, DataType::kUint16},
+    {TensorProto::INT32, DataType::kInt32},       {TensorProto::UINT32, DataType::kUint32},
+    {TensorProto::INT64, DataType::kInt64},       {TensorProto::UINT64, DataType::kUint64},
     {TensorProto::BOOL, DataType::kBool},
 };
 

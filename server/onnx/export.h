@@ -9,10 +9,10 @@ namespace fourfold::onnx {
 
 // Writes the graph as a standard ONNX file (opset 13, IR version 7) that other runtimes read:
 // fused activations, biases and residuals become nodes of their own again; an activation-quantized
-// value becomes QuantizeLinear + DequantizeLinear behind its producer; a quantized constant is stored
-// as integers behind DequantizeLinear; a float16 constant is stored behind Cast; a per-sample
-// DynamicQuantize becomes DynamicQuantizeLinear + DequantizeLinear. Importing the result and
-// optimising it gives a graph that computes the same.
+// value becomes QuantizeLinear + DequantizeLinear behind its producer; a quantized constant is
+// stored as integers behind DequantizeLinear; a float16 constant is stored behind Cast; a
+// per-sample DynamicQuantize becomes DynamicQuantizeLinear + DequantizeLinear. Importing the result
+// and optimising it gives a graph that computes the same.
 absl::StatusOr<std::string> Export(const graph::Graph& graph);
 
 }  // namespace fourfold::onnx

@@ -63,9 +63,8 @@ class Operations {
     };
     const bool transposed = matmul.transpose_lhs || matmul.transpose_rhs;
     if (rank(0) == 2 && rank(1) == 2 && rank(2) <= 2 && (transposed || !bias.empty())) {
-      ::onnx::NodeProto& proto = e_.AddNode("Gemm", node_.name,
-                                            {e_.Read(node_, 0), e_.Read(node_, 1), bias},
-                                            {stages.first});
+      ::onnx::NodeProto& proto = e_.AddNode(
+          "Gemm", node_.name, {e_.Read(node_, 0), e_.Read(node_, 1), bias}, {stages.first});
       if (matmul.transpose_lhs) SetInt(proto, "transA", 1);
       if (matmul.transpose_rhs) SetInt(proto, "transB", 1);
       return Finish(stages, residual, matmul.activation);
@@ -117,14 +116,15 @@ class Operations {
   absl::Status operator()(const graph::Softmax& softmax) {
     const char* op_type = softmax.logarithm ? "LogSoftmax" : "Softmax";
     const auto& shape = e_.graph().value(node_.inputs[0]).shape;
-    const bool last = softmax.axis == -1 ||
-                      (shape && softmax.axis == static_cast<int64_t>(shape->size()) - 1);
+    const bool last =
+        softmax.axis == -1 || (shape && softmax.axis == static_cast<int64_t>(shape->size()) - 1);
     const std::string x = e_.Read(node_, 0);
     if (!softmax.flatten || last) {
       SetInt(Add(op_type, {x}), "axis", softmax.axis);
       return absl::OkStatus();
     }
-    const std::string flat = e_.Temporary(node_, "flat"), result = e_.Temporary(node_, "flat_result"),
+    const std::string flat = e_.Temporary(node_, "flat"),
+                      result = e_.Temporary(node_, "flat_result"),
                       dims = e_.Temporary(node_, "dims");
     SetInt(e_.AddNode("Flatten", node_.name + "_flatten", {x}, {flat}), "axis", softmax.axis);
     SetInt(e_.AddNode(op_type, node_.name, {flat}, {result}), "axis", -1);
@@ -139,8 +139,8 @@ class Operations {
   }
 
   absl::Status operator()(const graph::Reduce& reduce) {
-    static constexpr const char* kNames[] = {"Mean", "Sum", "Max", "Min", "Prod", "SumSquare",
-                                             "L1",   "L2",  "LogSum", "LogSumExp"};
+    static constexpr const char* kNames[] = {"Mean",      "Sum", "Max", "Min",    "Prod",
+                                             "SumSquare", "L1",  "L2",  "LogSum", "LogSumExp"};
     const std::string op_type =
         absl::StrCat("Reduce", kNames[static_cast<size_t>(reduce.operation)]);
     std::vector<int64_t> axes = reduce.axes;
@@ -226,8 +226,8 @@ class Operations {
     const std::string all = e_.Temporary(node_, "all");
     e_.AddNode("Shape", node_.name, {e_.Read(node_, 0)}, {all});
     const std::string start = e_.AddInt64s(node_, "start", {shape.start});
-    const std::string end = e_.AddInt64s(
-        node_, "end", {shape.end.value_or(std::numeric_limits<int64_t>::max())});
+    const std::string end =
+        e_.AddInt64s(node_, "end", {shape.end.value_or(std::numeric_limits<int64_t>::max())});
     e_.AddNode("Slice", node_.name + "_slice", {all, start, end}, {e_.Write(node_)});
     return absl::OkStatus();
   }
@@ -281,7 +281,8 @@ class Operations {
     return stages;
   }
 
-  absl::Status Finish(const Stages& stages, const std::string& residual, const Activation& activation) {
+  absl::Status Finish(const Stages& stages, const std::string& residual,
+                      const Activation& activation) {
     if (!residual.empty()) {
       e_.AddNode("Add", node_.name + "_residual", {stages.first, residual}, {stages.second});
     }

@@ -132,8 +132,7 @@ std::string Exporter::ReadBias(const Node& node) {
   if (!quantized) return Read(node, 2);
 
   const graph::Shape shape = {static_cast<int64_t>(quantized->values.size())};
-  const graph::Shape scale_shape =
-      quantized->scale.size() == 1 ? graph::Shape{} : shape;
+  const graph::Shape scale_shape = quantized->scale.size() == 1 ? graph::Shape{} : shape;
   const std::string base = Name(bias);
   const std::string stored = AddInitializer(
       absl::StrCat(base, "_quantized"), *Tensor::Of(DataType::kInt32, shape, quantized->values));
@@ -142,8 +141,7 @@ std::string Exporter::ReadBias(const Node& node) {
   // Its own name may be taken by a float copy that another node reads.
   const std::string real = tensor_names_.Unique(absl::StrCat(base, "_dequantized"));
   // Without a zero point it is 0.
-  ::onnx::NodeProto& dequantize =
-      AddNode("DequantizeLinear", "", {stored, scale}, {real});
+  ::onnx::NodeProto& dequantize = AddNode("DequantizeLinear", "", {stored, scale}, {real});
   if (!scale_shape.empty()) SetInt(dequantize, "axis", 0);
   return real;
 }

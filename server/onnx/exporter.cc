@@ -51,9 +51,9 @@ absl::Status Exporter::AddInput(size_t i) {
 absl::Status Exporter::AddOutput(ValueId id) {
   const graph::Value& value = graph_.value(id);
   if (value.constant && uses_.producer(id) < 0) {  // the caller reads a constant under its own name
-    const std::string source = value.quantization
-                                   ? AddInitializer(absl::StrCat(Name(id), "_constant"), *value.constant)
-                                   : ReadValue(id);
+    const std::string source =
+        value.quantization ? AddInitializer(absl::StrCat(Name(id), "_constant"), *value.constant)
+                           : ReadValue(id);
     if (source != Name(id)) AddNode("Identity", Name(id), {source}, {Name(id)});
   }
   DescribeValue(id, nullptr, *proto_.add_output());
@@ -183,8 +183,8 @@ std::string Exporter::Temporary(const Node& node, const std::string& suffix) {
   return tensor_names_.Unique(absl::StrCat(Name(node.outputs[0]), "_", suffix));
 }
 
-::onnx::NodeProto& Exporter::AddNode(const std::string& op_type, const std::string& name, Names inputs,
-                                     Names outputs) {
+::onnx::NodeProto& Exporter::AddNode(const std::string& op_type, const std::string& name,
+                                     Names inputs, Names outputs) {
   while (!inputs.empty() && inputs.back().empty()) inputs.pop_back();
   ::onnx::NodeProto& node = *proto_.add_node();
   node.set_op_type(op_type);
@@ -205,8 +205,9 @@ std::string Exporter::AddInitializer(const std::string& name, const Tensor& tens
 
 std::string Exporter::AddInt64s(const Node& node, const std::string& suffix,
                                 const std::vector<int64_t>& values) {
-  return AddInitializer(absl::StrCat(Name(node.outputs[0]), "_", suffix),
-                        *Tensor::Of(DataType::kInt64, {static_cast<int64_t>(values.size())}, values));
+  return AddInitializer(
+      absl::StrCat(Name(node.outputs[0]), "_", suffix),
+      *Tensor::Of(DataType::kInt64, {static_cast<int64_t>(values.size())}, values));
 }
 
 std::string Exporter::AddScalar(const Node& node, const std::string& suffix, float value) {

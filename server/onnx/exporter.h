@@ -13,8 +13,8 @@
 namespace fourfold::onnx {
 
 // Writes one graph into an onnx::GraphProto. A value of the graph appears in the file under up to
-// three names: what its producer writes (real numbers), the stored integers, and the real numbers they
-// mean, which is what consumers read. Borrows both.
+// three names: what its producer writes (real numbers), the stored integers, and the real numbers
+// they mean, which is what consumers read. Borrows both.
 class Exporter {
  public:
   using ValueId = graph::ValueId;
@@ -46,7 +46,8 @@ class Exporter {
   ::onnx::NodeProto& AddNode(const std::string& op_type, const std::string& name, Names inputs,
                              Names outputs);
   std::string AddInitializer(const std::string& name, const graph::Tensor& tensor);
-  std::string AddInt64s(const Node& node, const std::string& suffix, const std::vector<int64_t>& values);
+  std::string AddInt64s(const Node& node, const std::string& suffix,
+                        const std::vector<int64_t>& values);
   std::string AddScalar(const Node& node, const std::string& suffix, float value);
 
   // ---- Quantization (export_quantization.cc).
@@ -57,7 +58,8 @@ class Exporter {
  private:
   absl::Status AddInput(size_t i);
   absl::Status AddOutput(ValueId id);
-  void DescribeValue(ValueId id, const std::vector<std::string>* dim_names, ::onnx::ValueInfoProto& info);
+  void DescribeValue(ValueId id, const std::vector<std::string>* dim_names,
+                     ::onnx::ValueInfoProto& info);
   absl::Status ExportNode(const Node& node);
 
   std::string Name(ValueId id) const { return names_[static_cast<size_t>(id)]; }
@@ -78,7 +80,7 @@ class Exporter {
   ::onnx::GraphProto& proto_;
   NameSet tensor_names_;
   NameSet node_names_;
-  std::vector<std::string> names_;  // by value
+  std::vector<std::string> names_;            // by value
   std::map<ValueId, std::string> read_;       // where the real numbers of a value are read
   std::map<ValueId, std::string> half_read_;  // float16 constants as float32
   std::map<ValueId, Names> parameters_;

@@ -31,8 +31,8 @@ class Lacking {
     std::string kind = node.op_type();
     if (!IsDefaultDomain(node.domain())) kind = absl::StrCat(node.domain(), ".", kind);
     kind = absl::StrCat(kind.substr(0, 100), " (",
-                        IsDefaultDomain(node.domain()) ? absl::StrCat("opset ", opset, "; ") : "", what,
-                        what.empty() ? "" : "; ");
+                        IsDefaultDomain(node.domain()) ? absl::StrCat("opset ", opset, "; ") : "",
+                        what, what.empty() ? "" : "; ");
     auto& [first, count] = kinds_[kind];
     if (count++ == 0) first = node_name;
   }
@@ -46,16 +46,19 @@ class Lacking {
       if (texts.size() == kListed) break;
       const auto& [first, count] = nodes;
       texts.push_back(absl::StrCat(kind, "node ", Quoted(first),
-                                   count > 1 ? absl::StrCat(" and ", count - 1, " more") : "", ")"));
+                                   count > 1 ? absl::StrCat(" and ", count - 1, " more") : "",
+                                   ")"));
     }
-    if (kinds_.size() > kListed) texts.push_back(absl::StrCat("and ", kinds_.size() - kListed, " more"));
+    if (kinds_.size() > kListed)
+      texts.push_back(absl::StrCat("and ", kinds_.size() - kListed, " more"));
     return absl::UnimplementedError(
         absl::StrCat(kinds_.size(), kinds_.size() == 1 ? " operator is" : " operators are",
                      " not supported: ", absl::StrJoin(texts, ", ")));
   }
 
  private:
-  std::map<std::string, std::pair<std::string, size_t>> kinds_;  // kind -> first node, number of nodes
+  std::map<std::string, std::pair<std::string, size_t>>
+      kinds_;  // kind -> first node, number of nodes
 };
 
 class Importer {
@@ -73,7 +76,8 @@ class Importer {
     RETURN_IF_ERROR(AddNodes(order));
     RETURN_IF_ERROR(AddOutputs());
     scope_.graph.name = model_.graph().name();
-    for (const auto& entry : model_.metadata_props()) scope_.graph.metadata[entry.key()] = entry.value();
+    for (const auto& entry : model_.metadata_props())
+      scope_.graph.metadata[entry.key()] = entry.value();
     RETURN_IF_ERROR(graph::InferShapes(scope_.graph));
     return std::move(scope_.graph);
   }
@@ -99,11 +103,12 @@ class Importer {
     const ::onnx::GraphProto& graph = model_.graph();
     if (graph.output_size() == 0) return absl::InvalidArgumentError("the model has no outputs");
     if (graph.sparse_initializer_size() > 0) {
-      return absl::UnimplementedError(absl::StrCat(
-          "sparse initializers are not supported: ",
-          Quoted(graph.sparse_initializer(0).values().name())));
+      return absl::UnimplementedError(
+          absl::StrCat("sparse initializers are not supported: ",
+                       Quoted(graph.sparse_initializer(0).values().name())));
     }
-    size_t values = static_cast<size_t>(graph.input_size()) + static_cast<size_t>(graph.initializer_size());
+    size_t values =
+        static_cast<size_t>(graph.input_size()) + static_cast<size_t>(graph.initializer_size());
     for (const auto& node : graph.node()) {
       values += static_cast<size_t>(node.output_size());
       scope_.read.insert(node.input().begin(), node.input().end());
@@ -137,10 +142,11 @@ class Importer {
                                                               const char* role) const {
     if (info.type().has_tensor_type()) return &info.type().tensor_type();
     if (info.type().value_case() == ::onnx::TypeProto::VALUE_NOT_SET) {
-      return absl::InvalidArgumentError(absl::StrCat(role, " ", Quoted(info.name()), " has no type"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(role, " ", Quoted(info.name()), " has no type"));
     }
-    return absl::UnimplementedError(
-        absl::StrCat(role, " ", Quoted(info.name()), " is not a tensor; only tensors are supported"));
+    return absl::UnimplementedError(absl::StrCat(role, " ", Quoted(info.name()),
+                                                 " is not a tensor; only tensors are supported"));
   }
 
   absl::Status AddInputs() {
@@ -157,9 +163,9 @@ class Importer {
     ASSIGN_OR_RETURN(const ::onnx::TypeProto::Tensor* type, TensorType(info, "input"));
     const std::optional<graph::DataType> element = ElementTypeOf(type->elem_type());
     if (!element) {
-      return absl::UnimplementedError(absl::StrCat("input ", Quoted(info.name()), " has the element type ",
-                                                   OnnxTypeText(type->elem_type()),
-                                                   ", which is not supported"));
+      return absl::UnimplementedError(
+          absl::StrCat("input ", Quoted(info.name()), " has the element type ",
+                       OnnxTypeText(type->elem_type()), ", which is not supported"));
     }
     graph::Value value;
     value.name = info.name();
@@ -168,7 +174,8 @@ class Importer {
     if (type->has_shape()) {
       graph::Shape shape;
       for (const auto& dim : type->shape().dim()) {
-        const bool fixed = dim.has_dim_value() && dim.dim_value() >= 0;  // some write -1 for unknown
+        const bool fixed =
+            dim.has_dim_value() && dim.dim_value() >= 0;  // some write -1 for unknown
         shape.push_back(fixed ? dim.dim_value() : graph::kUnknownDim);
         dim_names.push_back(fixed ? "" : dim.dim_param());
       }
@@ -201,14 +208,14 @@ class Importer {
     Lacking lacking;
     for (int index : order) {
       const ::onnx::NodeProto& proto = model_.graph().node(index);
-      const std::string name = proto.name().empty()
-                                   ? absl::StrCat(proto.op_type(), "_", index) : proto.name();
+      const std::string name =
+          proto.name().empty() ? absl::StrCat(proto.op_type(), "_", index) : proto.name();
       const absl::Status status = AddNode(proto, name);
       if (absl::IsUnimplemented(status)) {
         lacking.Add(proto, name, scope_.opset, status.message());
       } else if (!status.ok()) {
-        return absl::Status(status.code(), absl::StrCat("node ", Quoted(name), " (", proto.op_type(),
-                                                        "): ", status.message()));
+        return absl::Status(status.code(), absl::StrCat("node ", Quoted(name), " (",
+                                                        proto.op_type(), "): ", status.message()));
       }
       RETURN_IF_ERROR(CheckValueCount(scope_.graph.value_count()));
     }
@@ -261,11 +268,12 @@ class Importer {
     for (const auto& info : model_.graph().output()) {
       const auto value = scope_.values.find(info.name());
       if (value == scope_.values.end()) {
-        return absl::InvalidArgumentError(absl::StrCat("nothing in the model writes its output ",
-                                                       Quoted(info.name())));
+        return absl::InvalidArgumentError(
+            absl::StrCat("nothing in the model writes its output ", Quoted(info.name())));
       }
       if (!seen.insert(info.name()).second) {
-        return absl::InvalidArgumentError(absl::StrCat("output ", Quoted(info.name()), " is there twice"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("output ", Quoted(info.name()), " is there twice"));
       }
       if (info.has_type()) RETURN_IF_ERROR(TensorType(info, "output").status());
       scope_.graph.outputs.push_back(value->second);

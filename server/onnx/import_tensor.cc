@@ -29,7 +29,8 @@ absl::StatusOr<TensorPtr> FromField(DataType type, Shape shape, int64_t count, c
   return Tensor::Of(type, std::move(shape), elements);
 }
 
-absl::StatusOr<TensorPtr> FromRaw(DataType type, Shape shape, int64_t count, const std::string& raw) {
+absl::StatusOr<TensorPtr> FromRaw(DataType type, Shape shape, int64_t count,
+                                  const std::string& raw) {
   const size_t wanted = static_cast<size_t>(count) * graph::ElementSize(type);
   if (raw.size() != wanted) {
     return absl::InvalidArgumentError(absl::StrCat("holds ", raw.size(), " bytes, ",
@@ -127,7 +128,8 @@ absl::StatusOr<int64_t> CheckedElementCount(const Shape& shape, const ImportLimi
   return empty ? 0 : count;
 }
 
-absl::StatusOr<TensorPtr> ImportTensor(const ::onnx::TensorProto& tensor, const ImportLimits& limits) {
+absl::StatusOr<TensorPtr> ImportTensor(const ::onnx::TensorProto& tensor,
+                                       const ImportLimits& limits) {
   absl::StatusOr<TensorPtr> result = Import(tensor, limits);
   if (result.ok()) return result;
   return absl::Status(result.status().code(), absl::StrCat("tensor ", Quoted(tensor.name()), ": ",

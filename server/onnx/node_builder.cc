@@ -81,8 +81,8 @@ ValueId NodeBuilder::NewFloats(const std::string& suffix, const std::vector<floa
 }
 
 ValueId NodeBuilder::NewScalar(const std::string& suffix, float value) {
-  return NewConstant(
-      suffix, graph::Tensor::Of(graph::DataType::kFloat32, {}, std::vector<float>{value}));
+  return NewConstant(suffix,
+                     graph::Tensor::Of(graph::DataType::kFloat32, {}, std::vector<float>{value}));
 }
 
 void NodeBuilder::SetConstantOutput(int i, TensorPtr tensor) {

@@ -20,26 +20,42 @@ constexpr int kMany = 1 << 20;
 
 // Builders with their parameter bound.
 template <Fun function>
-absl::Status Function(NodeBuilder& node) { return BuildEltwise(node, function); }
+absl::Status Function(NodeBuilder& node) {
+  return BuildEltwise(node, function);
+}
 template <Act kind>
-absl::Status Activate(NodeBuilder& node) { return BuildActivation(node, kind); }
+absl::Status Activate(NodeBuilder& node) {
+  return BuildActivation(node, kind);
+}
 template <Bin operation>
-absl::Status Arithmetic(NodeBuilder& node) { return BuildBinary(node, operation); }
+absl::Status Arithmetic(NodeBuilder& node) {
+  return BuildBinary(node, operation);
+}
 template <Red operation>
-absl::Status Reduce(NodeBuilder& node) { return BuildReduce(node, operation); }
+absl::Status Reduce(NodeBuilder& node) {
+  return BuildReduce(node, operation);
+}
 template <Red operation>
-absl::Status ReduceInput(NodeBuilder& node) { return BuildReduceInput(node, operation); }
+absl::Status ReduceInput(NodeBuilder& node) {
+  return BuildReduceInput(node, operation);
+}
 template <Kind kind>
-absl::Status Pool(NodeBuilder& node) { return BuildPool(node, kind); }
+absl::Status Pool(NodeBuilder& node) {
+  return BuildPool(node, kind);
+}
 template <Kind kind>
-absl::Status GlobalPool(NodeBuilder& node) { return BuildGlobalPool(node, kind); }
+absl::Status GlobalPool(NodeBuilder& node) {
+  return BuildGlobalPool(node, kind);
+}
 template <bool logarithm>
-absl::Status Softmax(NodeBuilder& node) { return BuildSoftmax(node, logarithm); }
+absl::Status Softmax(NodeBuilder& node) {
+  return BuildSoftmax(node, logarithm);
+}
 absl::Status LeakyRelu(NodeBuilder& node) { return BuildActivation(node, Act::kLeakyRelu, 0.01f); }
 absl::Status Elu(NodeBuilder& node) { return BuildActivation(node, Act::kElu, 1.0f); }
 
-// All that is supported, by name. Ranges of opsets in which an operator only gained element types are
-// one form.
+// All that is supported, by name. Ranges of opsets in which an operator only gained element types
+// are one form.
 constexpr OperatorForm kOperators[] = {
     {"Abs", kOld, kNew, 1, 1, 1, Function<Fun::kAbs>},
     {"Add", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kAdd>},
@@ -140,9 +156,10 @@ constexpr OperatorForm kOperators[] = {
 }  // namespace
 
 const OperatorForm* FindOperator(const std::string& op_type, int64_t opset) {
-  const auto* form = std::find_if(std::begin(kOperators), std::end(kOperators), [&](const auto& row) {
-    return row.op_type == op_type && row.since <= opset && opset <= row.until;
-  });
+  const auto* form =
+      std::find_if(std::begin(kOperators), std::end(kOperators), [&](const auto& row) {
+        return row.op_type == op_type && row.since <= opset && opset <= row.until;
+      });
   return form == std::end(kOperators) ? nullptr : form;
 }
 

@@ -17,8 +17,19 @@ constexpr int kDeepest = 50;  // messages in messages; subgraphs in subgraphs ta
 // The messages of onnx.proto that hold further ones; kLeaf is everything else. (The file asks for
 // protobuf's lite runtime, which has no descriptors to learn this from.)
 enum class Message : uint8_t {
-  kLeaf, kModel, kGraph, kNode, kAttribute, kTensor, kSparseTensor, kValueInfo, kType, kElement,
-  kTensorType, kTraining, kFunction,
+  kLeaf,
+  kModel,
+  kGraph,
+  kNode,
+  kAttribute,
+  kTensor,
+  kSparseTensor,
+  kValueInfo,
+  kType,
+  kElement,
+  kTensorType,
+  kTraining,
+  kFunction,
 };
 
 struct Field {
@@ -28,22 +39,36 @@ struct Field {
 };
 
 constexpr Field kFields[] = {
-    {Message::kModel, 7, Message::kGraph},          {Message::kModel, 20, Message::kTraining},
-    {Message::kModel, 25, Message::kFunction},      {Message::kGraph, 1, Message::kNode},
-    {Message::kGraph, 5, Message::kTensor},         {Message::kGraph, 11, Message::kValueInfo},
-    {Message::kGraph, 12, Message::kValueInfo},     {Message::kGraph, 13, Message::kValueInfo},
+    {Message::kModel, 7, Message::kGraph},
+    {Message::kModel, 20, Message::kTraining},
+    {Message::kModel, 25, Message::kFunction},
+    {Message::kGraph, 1, Message::kNode},
+    {Message::kGraph, 5, Message::kTensor},
+    {Message::kGraph, 11, Message::kValueInfo},
+    {Message::kGraph, 12, Message::kValueInfo},
+    {Message::kGraph, 13, Message::kValueInfo},
     {Message::kGraph, 15, Message::kSparseTensor},
-    {Message::kNode, 5, Message::kAttribute},       {Message::kAttribute, 5, Message::kTensor},
-    {Message::kAttribute, 6, Message::kGraph},      {Message::kAttribute, 10, Message::kTensor},
-    {Message::kAttribute, 11, Message::kGraph},     {Message::kAttribute, 14, Message::kType},
-    {Message::kAttribute, 15, Message::kType},      {Message::kAttribute, 22, Message::kSparseTensor},
-    {Message::kAttribute, 23, Message::kSparseTensor}, {Message::kSparseTensor, 1, Message::kTensor},
-    {Message::kSparseTensor, 2, Message::kTensor},  {Message::kValueInfo, 2, Message::kType},
-    {Message::kType, 1, Message::kTensorType},      {Message::kType, 4, Message::kElement},
-    {Message::kType, 5, Message::kElement},         {Message::kType, 8, Message::kTensorType},
-    {Message::kType, 9, Message::kElement},         {Message::kElement, 1, Message::kType},
+    {Message::kNode, 5, Message::kAttribute},
+    {Message::kAttribute, 5, Message::kTensor},
+    {Message::kAttribute, 6, Message::kGraph},
+    {Message::kAttribute, 10, Message::kTensor},
+    {Message::kAttribute, 11, Message::kGraph},
+    {Message::kAttribute, 14, Message::kType},
+    {Message::kAttribute, 15, Message::kType},
+    {Message::kAttribute, 22, Message::kSparseTensor},
+    {Message::kAttribute, 23, Message::kSparseTensor},
+    {Message::kSparseTensor, 1, Message::kTensor},
+    {Message::kSparseTensor, 2, Message::kTensor},
+    {Message::kValueInfo, 2, Message::kType},
+    {Message::kType, 1, Message::kTensorType},
+    {Message::kType, 4, Message::kElement},
+    {Message::kType, 5, Message::kElement},
+    {Message::kType, 8, Message::kTensorType},
+    {Message::kType, 9, Message::kElement},
+    {Message::kElement, 1, Message::kType},
     {Message::kElement, 2, Message::kType},
-    {Message::kTraining, 1, Message::kGraph},       {Message::kTraining, 2, Message::kGraph},
+    {Message::kTraining, 1, Message::kGraph},
+    {Message::kTraining, 2, Message::kGraph},
     {Message::kFunction, 7, Message::kNode},
 };
 
@@ -76,7 +101,8 @@ class Census {
     if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
       return WireFormatLite::SkipField(&stream, tag) || Fail("broken or truncated");
     }
-    if (++entries_ > entries_max_) return Fail(absl::StrCat("holds more than ", entries_max_, " entries"));
+    if (++entries_ > entries_max_)
+      return Fail(absl::StrCat("holds more than ", entries_max_, " entries"));
     int length = 0;
     if (!stream.ReadVarintSizeAsInt(&length)) return Fail("broken or truncated");
     const Message inner = InnerMessage(message, WireFormatLite::GetTagFieldNumber(tag));

@@ -17,10 +17,9 @@ absl::StatusOr<std::vector<int>> SortNodes(const ::onnx::GraphProto& graph) {
     for (const std::string& output : graph.node(i).output()) {
       if (output.empty()) continue;
       if (const auto [other, fresh] = producers.try_emplace(output, i); !fresh) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("two nodes write ", Quoted(output), ": a ",
-                         Quoted(graph.node(other->second).op_type()), " and a ",
-                         Quoted(graph.node(i).op_type())));
+        return absl::InvalidArgumentError(absl::StrCat("two nodes write ", Quoted(output), ": a ",
+                                                       Quoted(graph.node(other->second).op_type()),
+                                                       " and a ", Quoted(graph.node(i).op_type())));
       }
     }
   }
@@ -53,8 +52,8 @@ absl::StatusOr<std::vector<int>> SortNodes(const ::onnx::GraphProto& graph) {
   for (int i = 0; i < count; ++i) {
     if (waiting[static_cast<size_t>(i)] == 0) continue;
     const ::onnx::NodeProto& node = graph.node(i);
-    return absl::InvalidArgumentError(absl::StrCat("the nodes form a cycle at node ", Quoted(node.name()),
-                                                   " (", node.op_type(), ")"));
+    return absl::InvalidArgumentError(absl::StrCat("the nodes form a cycle at node ",
+                                                   Quoted(node.name()), " (", node.op_type(), ")"));
   }
   return absl::InternalError("nodes were lost while sorting");
 }

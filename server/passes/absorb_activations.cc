@@ -21,13 +21,15 @@ using graph::ValueId;
 namespace {
 
 // The parameters of an imported per-tensor Quantize or Dequantize to or from 8 bits.
-absl::StatusOr<std::optional<Quantization>> PerTensor(const Graph& graph, const Node& node, DataType stored) {
-  if (node.inputs.size() < 2 || (stored != DataType::kInt8 && stored != DataType::kUint8)) return std::nullopt;
+absl::StatusOr<std::optional<Quantization>> PerTensor(const Graph& graph, const Node& node,
+                                                      DataType stored) {
+  if (node.inputs.size() < 2 || (stored != DataType::kInt8 && stored != DataType::kUint8))
+    return std::nullopt;
   ASSIGN_OR_RETURN(std::optional<Quantization> how, ConstantQuantization(graph, node));
   if (!how || !how->per_tensor()) return std::nullopt;
   if (how->scale[0] > 0.0f) return how;
-  return absl::InvalidArgumentError(absl::StrCat(node.name, " (", graph::OperationName(node.operation),
-                                                 "): got scale 0, wanted one above 0"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      node.name, " (", graph::OperationName(node.operation), "): got scale 0, wanted one above 0"));
 }
 
 // Several Quantize of one value with the same parameters become the first of them.
@@ -42,8 +44,8 @@ absl::Status MergeEqualQuantizes(Graph& graph) {
     const DataType type = graph.value(node.outputs[0]).type;
     ASSIGN_OR_RETURN(const std::optional<Quantization> how, PerTensor(graph, node, type));
     if (!how) continue;
-    const auto [it, added] =
-        first.try_emplace({node.inputs[0], how->scale[0], how->zero_point[0], type}, node.outputs[0]);
+    const auto [it, added] = first.try_emplace(
+        {node.inputs[0], how->scale[0], how->zero_point[0], type}, node.outputs[0]);
     if (added) continue;
     to[static_cast<size_t>(node.outputs[0])] = it->second;
     erased[i] = true;
@@ -54,11 +56,13 @@ absl::Status MergeEqualQuantizes(Graph& graph) {
 }
 
 // Whether every reader of the integers turns them into real numbers just so.
-absl::StatusOr<bool> OnlyDequantized(const Graph& graph, const Uses& uses, ValueId integers, const Quantization& how) {
+absl::StatusOr<bool> OnlyDequantized(const Graph& graph, const Uses& uses, ValueId integers,
+                                     const Quantization& how) {
   for (int consumer : uses.consumers(integers)) {
     const Node& reader = graph.nodes[static_cast<size_t>(consumer)];
     if (reader.as<Dequantize>() == nullptr || reader.inputs[0] != integers) return false;
-    ASSIGN_OR_RETURN(const std::optional<Quantization> read, PerTensor(graph, reader, graph.value(integers).type));
+    ASSIGN_OR_RETURN(const std::optional<Quantization> read,
+                     PerTensor(graph, reader, graph.value(integers).type));
     if (read != how) return false;
   }
   return true;
@@ -67,12 +71,16 @@ absl::StatusOr<bool> OnlyDequantized(const Graph& graph, const Uses& uses, Value
 class Absorption {
  public:
   explicit Absorption(Graph& graph)
-      : graph_(graph), uses_(graph), to_(graph.value_count(), kNoValue), erased_(graph.nodes.size(), false) {}
+      : graph_(graph),
+        uses_(graph),
+        to_(graph.value_count(), kNoValue),
+        erased_(graph.nodes.size(), false) {}
 
   absl::Status AbsorbQuantize(size_t index) {
     Node& node = graph_.nodes[index];
     const ValueId x = node.inputs[0], integers = node.outputs[0];
-    ASSIGN_OR_RETURN(const std::optional<Quantization> how, PerTensor(graph_, node, graph_.value(integers).type));
+    ASSIGN_OR_RETURN(const std::optional<Quantization> how,
+                     PerTensor(graph_, node, graph_.value(integers).type));
     if (!how) return absl::OkStatus();
     ASSIGN_OR_RETURN(const bool absorbable, OnlyDequantized(graph_, uses_, integers, *how));
     if (!absorbable) return absl::OkStatus();
@@ -85,7 +93,8 @@ class Absorption {
       node.inputs = {x};
     }
     graph_.value(stored).quantization = how;
-    for (int consumer : uses_.consumers(integers)) DropDequantize(static_cast<size_t>(consumer), stored);
+    for (int consumer : uses_.consumers(integers))
+      DropDequantize(static_cast<size_t>(consumer), stored);
     return absl::OkStatus();
   }
 
@@ -94,12 +103,14 @@ class Absorption {
     if (uses_.consumers(input).empty() || uses_.is_output(input)) return absl::OkStatus();
     const Node& reader = graph_.nodes[static_cast<size_t>(uses_.consumers(input).front())];
     if (reader.as<Dequantize>() == nullptr) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const std::optional<Quantization> how, PerTensor(graph_, reader, graph_.value(input).type));
+    ASSIGN_OR_RETURN(const std::optional<Quantization> how,
+                     PerTensor(graph_, reader, graph_.value(input).type));
     if (!how) return absl::OkStatus();
     ASSIGN_OR_RETURN(const bool absorbable, OnlyDequantized(graph_, uses_, input, *how));
     if (!absorbable) return absl::OkStatus();
     graph_.value(input).quantization = how;
-    for (int consumer : uses_.consumers(input)) graph_.nodes[static_cast<size_t>(consumer)].inputs = {input};
+    for (int consumer : uses_.consumers(input))
+      graph_.nodes[static_cast<size_t>(consumer)].inputs = {input};
     return absl::OkStatus();
   }
 
@@ -113,10 +124,13 @@ class Absorption {
   bool MayStoreIntegers(ValueId x) const {
     const Value& value = graph_.value(x);
     const int producer = uses_.producer(x);
-    if (producer < 0 || !uses_.has_single_use(x) || value.quantization || value.type != DataType::kFloat32) return false;
+    if (producer < 0 || !uses_.has_single_use(x) || value.quantization ||
+        value.type != DataType::kFloat32)
+      return false;
     const Node& node = graph_.nodes[static_cast<size_t>(producer)];
-    return node.as<Quantize>() == nullptr && node.as<Dequantize>() == nullptr && node.as<graph::Cast>() == nullptr &&
-           node.as<graph::DynamicQuantize>() == nullptr && node.as<graph::ConstantOfShape>() == nullptr;
+    return node.as<Quantize>() == nullptr && node.as<Dequantize>() == nullptr &&
+           node.as<graph::Cast>() == nullptr && node.as<graph::DynamicQuantize>() == nullptr &&
+           node.as<graph::ConstantOfShape>() == nullptr;
   }
 
   void DropDequantize(size_t index, ValueId stored) {

@@ -32,10 +32,13 @@ bool ReadAsIntegers(const Graph& graph, const Uses& uses, ValueId id, bool per_t
     const Node& node = graph.nodes[static_cast<size_t>(consumer)];
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (node.inputs[i] != id) continue;
-      const bool weights = (node.as<graph::Conv>() != nullptr && i == 1) || (node.as<graph::MatMul>() != nullptr && i <= 1);
+      const bool weights = (node.as<graph::Conv>() != nullptr && i == 1) ||
+                           (node.as<graph::MatMul>() != nullptr && i <= 1);
       const bool moved = node.as<graph::Transpose>() != nullptr;
-      const bool operand = node.as<graph::Binary>() != nullptr || node.as<graph::Concat>() != nullptr ||
-                           (node.as<graph::Gather>() != nullptr && i == 0) || (node.as<graph::Reshape>() != nullptr && i == 0);
+      const bool operand = node.as<graph::Binary>() != nullptr ||
+                           node.as<graph::Concat>() != nullptr ||
+                           (node.as<graph::Gather>() != nullptr && i == 0) ||
+                           (node.as<graph::Reshape>() != nullptr && i == 0);
       if (!weights && !moved && !(operand && per_tensor)) return false;
     }
   }
@@ -47,7 +50,8 @@ absl::StatusOr<bool> AbsorbQuantize(Graph& graph, const Node& node) {
   if (x == nullptr || node.inputs.size() < 2) return false;
   ASSIGN_OR_RETURN(const std::optional<Quantization> how, ConstantQuantization(graph, node));
   if (!how) return false;
-  const DataType type = node.input(2) == kNoValue ? DataType::kUint8 : graph.value(node.inputs[2]).type;
+  const DataType type =
+      node.input(2) == kNoValue ? DataType::kUint8 : graph.value(node.inputs[2]).type;
   TensorPtr integers = graph::QuantizeTensor(*x, type, *how);
   if (integers == nullptr) return false;
   MakeConstant(graph.value(node.outputs[0]), std::move(integers));
@@ -83,7 +87,8 @@ bool AbsorbCast(Graph& graph, const Uses& uses, const Node& node) {
   }
   for (int consumer : uses.consumers(to)) {
     Node& reader = graph.nodes[static_cast<size_t>(consumer)];
-    const bool takes_half = reader.as<graph::Conv>() != nullptr || reader.as<graph::MatMul>() != nullptr;
+    const bool takes_half =
+        reader.as<graph::Conv>() != nullptr || reader.as<graph::MatMul>() != nullptr;
     if (takes_half && reader.input(1) == to) reader.inputs[1] = from;
   }
   MakeConstant(graph.value(to), graph::CastNumbers(*half.constant, DataType::kFloat32));

@@ -35,7 +35,8 @@ void MergeEqualQuantizes(Graph& graph) {
     }
     const auto [it, added] = first.try_emplace(node.inputs[0], i);
     if (added) continue;
-    for (size_t k = 0; k < 3; ++k) to[static_cast<size_t>(node.outputs[k])] = graph.nodes[it->second].outputs[k];
+    for (size_t k = 0; k < 3; ++k)
+      to[static_cast<size_t>(node.outputs[k])] = graph.nodes[it->second].outputs[k];
     erased[i] = true;
   }
   ReplaceUses(graph, to);
@@ -46,33 +47,41 @@ void MergeEqualQuantizes(Graph& graph) {
 bool HasIntegerWeights(const Graph& graph, const Node& node) {
   if (node.input(1) == kNoValue) return false;
   const Value& weights = graph.value(node.inputs[1]);
-  if (weights.constant == nullptr || !weights.quantization || weights.type != graph::DataType::kInt8) return false;
+  if (weights.constant == nullptr || !weights.quantization ||
+      weights.type != graph::DataType::kInt8)
+    return false;
   const Quantization& how = *weights.quantization;
-  if (std::any_of(how.zero_point.begin(), how.zero_point.end(), [](int32_t zero) { return zero != 0; })) return false;
+  if (std::any_of(how.zero_point.begin(), how.zero_point.end(),
+                  [](int32_t zero) { return zero != 0; }))
+    return false;
   if (node.as<graph::Conv>() != nullptr) return how.per_tensor() || how.axis == 0;
   const auto* matmul = node.as<graph::MatMul>();
-  if (matmul == nullptr || matmul->transpose_lhs || weights.constant->shape().size() != 2) return false;
+  if (matmul == nullptr || matmul->transpose_lhs || weights.constant->shape().size() != 2)
+    return false;
   return how.per_tensor() || how.axis == (matmul->transpose_rhs ? 0 : 1);
 }
 
 // Whether the node can take its data as integers with parameters that come with each call.
 bool TakesDynamic(const Graph& graph, const Node& node, ValueId real) {
-  if (std::count(node.inputs.begin(), node.inputs.end(), real) != 1 || node.inputs[0] != real) return false;
+  if (std::count(node.inputs.begin(), node.inputs.end(), real) != 1 || node.inputs[0] != real)
+    return false;
   if (node.input(kParameters) != kNoValue || !HasIntegerWeights(graph, node)) return false;
   const auto& shape = graph.value(real).shape;
   return shape && shape->size() >= 2;  // the first dimension counts samples
 }
 
-// The Dequantize nodes that read the outputs of `node`; nothing if anything else does, or if a reader of
-// theirs needs the real numbers.
-std::optional<std::vector<size_t>> AbsorbableReaders(const Graph& graph, const Uses& uses, const Node& node) {
+// The Dequantize nodes that read the outputs of `node`; nothing if anything else does, or if a
+// reader of theirs needs the real numbers.
+std::optional<std::vector<size_t>> AbsorbableReaders(const Graph& graph, const Uses& uses,
+                                                     const Node& node) {
   if (node.outputs.size() != 3) return std::nullopt;
   std::vector<size_t> readers;
   for (ValueId id : node.outputs) {
     if (id == kNoValue || uses.is_output(id)) return std::nullopt;
     for (int consumer : uses.consumers(id)) {
       const Node& reader = graph.nodes[static_cast<size_t>(consumer)];
-      if (reader.as<graph::Dequantize>() == nullptr || reader.inputs != node.outputs) return std::nullopt;
+      if (reader.as<graph::Dequantize>() == nullptr || reader.inputs != node.outputs)
+        return std::nullopt;
       if (id == node.outputs[0]) readers.push_back(static_cast<size_t>(consumer));
     }
   }
@@ -80,7 +89,8 @@ std::optional<std::vector<size_t>> AbsorbableReaders(const Graph& graph, const U
     const ValueId real = graph.nodes[index].outputs[0];
     if (uses.is_output(real)) return std::nullopt;
     for (int consumer : uses.consumers(real)) {
-      if (!TakesDynamic(graph, graph.nodes[static_cast<size_t>(consumer)], real)) return std::nullopt;
+      if (!TakesDynamic(graph, graph.nodes[static_cast<size_t>(consumer)], real))
+        return std::nullopt;
     }
   }
   return readers;
@@ -101,7 +111,8 @@ absl::Status AbsorbDynamic(Graph& graph) {
     Value parameters;
     parameters.name = graph.UniqueValueName(graph.value(integers).name + "_params");
     parameters.type = graph::kDynamicParametersType;
-    if (const auto& shape = graph.value(integers).shape) parameters.shape = graph::Shape{shape->front()};
+    if (const auto& shape = graph.value(integers).shape)
+      parameters.shape = graph::Shape{shape->front()};
     const ValueId params = graph.AddValue(std::move(parameters));
     for (size_t reader : *readers) {
       for (int consumer : uses.consumers(graph.nodes[reader].outputs[0])) {

@@ -10,13 +10,13 @@ namespace fourfold::passes {
 
 // The steps of AbsorbQuantization; internal to this folder.
 
-// Scale and zero point of an imported Quantize or Dequantize, if they are constants and fit input 0;
-// nothing otherwise. INVALID_ARGUMENT for a scale that is negative or not finite.
+// Scale and zero point of an imported Quantize or Dequantize, if they are constants and fit input
+// 0; nothing otherwise. INVALID_ARGUMENT for a scale that is negative or not finite.
 absl::StatusOr<std::optional<graph::Quantization>> ConstantQuantization(const graph::Graph& graph,
-                                                                         const graph::Node& node);
+                                                                        const graph::Node& node);
 
-// Constants behind Quantize, Dequantize or Cast from float16: stored as they are where a consumer reads
-// them so, else unpacked to float32.
+// Constants behind Quantize, Dequantize or Cast from float16: stored as they are where a consumer
+// reads them so, else unpacked to float32.
 absl::Status AbsorbConstants(graph::Graph& graph);
 
 // Quantize + Dequantize with constant parameters on computed values.

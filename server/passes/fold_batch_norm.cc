@@ -41,7 +41,8 @@ std::optional<Channels> ChannelsOf(const Graph& graph, const Node& node) {
     channels.rank = weights->size();
     channels.from_back = weights->size() - 2;
     count = weights->front();
-  } else if (const auto* matmul = node.as<graph::MatMul>(); matmul != nullptr && weights->size() >= 2) {
+  } else if (const auto* matmul = node.as<graph::MatMul>();
+             matmul != nullptr && weights->size() >= 2) {
     const auto& shape = graph.value(node.outputs[0]).shape;
     if (shape) channels.rank = shape->size();
     count = (*weights)[weights->size() - (matmul->transpose_rhs ? 2 : 1)];
@@ -58,7 +59,8 @@ std::optional<std::vector<double>> PerChannel(const Tensor& constant, const Chan
   for (size_t i = 0; i < shape.size(); ++i) {
     const size_t from_back = shape.size() - 1 - i;
     if (shape[i] == 1) continue;
-    if (from_back != channels.from_back || shape[i] != static_cast<int64_t>(channels.count)) return std::nullopt;
+    if (from_back != channels.from_back || shape[i] != static_cast<int64_t>(channels.count))
+      return std::nullopt;
   }
   const std::vector<float> numbers = constant.ToFloat();
   std::vector<double> result(numbers.begin(), numbers.end());
@@ -79,7 +81,8 @@ std::optional<Affine> ReadBatchNorm(const Graph& graph, const Node& node) {
   Affine affine;
   for (size_t c = 0; c < scale.size(); ++c) {
     const double factor = static_cast<double>(scale[c]) /
-                          std::sqrt(static_cast<double>(variance[c]) + static_cast<double>(node.as<BatchNorm>()->epsilon));
+                          std::sqrt(static_cast<double>(variance[c]) +
+                                    static_cast<double>(node.as<BatchNorm>()->epsilon));
     affine.scale.push_back(factor);
     affine.shift.push_back(static_cast<double>(bias[c]) - factor * static_cast<double>(mean[c]));
   }
@@ -87,7 +90,8 @@ std::optional<Affine> ReadBatchNorm(const Graph& graph, const Node& node) {
 }
 
 // What a Binary of x and a per-channel constant does to x.
-std::optional<Affine> ReadBinary(const Graph& graph, const Node& node, ValueId x, const Channels& channels) {
+std::optional<Affine> ReadBinary(const Graph& graph, const Node& node, ValueId x,
+                                 const Channels& channels) {
   const Binary& binary = *node.as<Binary>();
   const bool x_first = node.inputs[0] == x;
   const Tensor* constant = PlainConstant(graph, node, x_first ? 1 : 0);
@@ -120,7 +124,8 @@ std::optional<Affine> ReadBinary(const Graph& graph, const Node& node, ValueId x
   }
 }
 
-std::optional<Affine> ReadAffine(const Graph& graph, const Node& node, ValueId x, const Channels& channels) {
+std::optional<Affine> ReadAffine(const Graph& graph, const Node& node, ValueId x,
+                                 const Channels& channels) {
   if (node.as<Binary>() != nullptr) return ReadBinary(graph, node, x, channels);
   // A BatchNorm's channels are dimension 1.
   if (node.as<BatchNorm>() == nullptr || node.inputs[0] != x || !channels.rank ||
@@ -139,12 +144,14 @@ TensorPtr ScaledWeights(const Tensor& weights, const Node& node, const std::vect
   std::vector<float> numbers = weights.ToFloat();
   const size_t run = numbers.size() / scale.size();
   for (size_t i = 0; i < numbers.size(); ++i) {
-    numbers[i] = static_cast<float>(static_cast<double>(numbers[i]) * scale[rows ? i / run : i % scale.size()]);
+    numbers[i] = static_cast<float>(static_cast<double>(numbers[i]) *
+                                    scale[rows ? i / run : i % scale.size()]);
   }
   return Tensor::Of<float>(graph::DataType::kFloat32, weights.shape(), numbers);
 }
 
-// Puts `affine` behind the sum of a Conv or MatMul into its weights and bias, if they are constants.
+// Puts `affine` behind the sum of a Conv or MatMul into its weights and bias, if they are
+// constants.
 bool Absorb(Graph& graph, Node& node, const Channels& channels, const Affine& affine) {
   std::vector<double> bias(channels.count, 0.0);
   if (node.input(kBias) != kNoValue) {
@@ -161,17 +168,21 @@ bool Absorb(Graph& graph, Node& node, const Channels& channels, const Affine& af
     const size_t rank = weights == nullptr ? 0 : weights->shape().size();
     if (rank == 0 || (node.as<graph::MatMul>() != nullptr && rank != 2)) return false;
     TensorPtr scaled = ScaledWeights(*weights, node, affine.scale);
-    node.inputs[kWeights] = graph.AddConstant(graph.UniqueValueName(base + "_folded"), std::move(scaled));
+    node.inputs[kWeights] =
+        graph.AddConstant(graph.UniqueValueName(base + "_folded"), std::move(scaled));
   }
   std::vector<float> folded;
   for (size_t c = 0; c < channels.count; ++c) {
-    folded.push_back(static_cast<float>(bias[c] * (affine.scale.empty() ? 1.0 : affine.scale[c]) + affine.shift[c]));
+    folded.push_back(static_cast<float>(bias[c] * (affine.scale.empty() ? 1.0 : affine.scale[c]) +
+                                        affine.shift[c]));
   }
   if (node.inputs.size() <= kBias) node.inputs.resize(kBias + 1, kNoValue);
   if (node.inputs[kBias] != kNoValue) base = graph.value(node.inputs[kBias]).name;
-  const std::string name = graph.UniqueValueName(base + (node.inputs[kBias] == kNoValue ? "_bias" : "_folded"));
+  const std::string name =
+      graph.UniqueValueName(base + (node.inputs[kBias] == kNoValue ? "_bias" : "_folded"));
   node.inputs[kBias] = graph.AddConstant(
-      name, Tensor::Of<float>(graph::DataType::kFloat32, {static_cast<int64_t>(channels.count)}, folded));
+      name,
+      Tensor::Of<float>(graph::DataType::kFloat32, {static_cast<int64_t>(channels.count)}, folded));
   *FusedActivation(node) = affine.activation;
   return true;
 }
@@ -186,8 +197,10 @@ void FoldIntoProducers(Graph& graph) {
       const ValueId x = graph.nodes[i].inputs[side];
       Node* producer = fusion.Producer(x);
       if (producer == nullptr || !fusion.MayVanish(x)) continue;
-      if (producer->as<graph::Conv>() == nullptr && producer->as<graph::MatMul>() == nullptr) continue;
-      if (HasActivation(*FusedActivation(*producer)) || producer->input(kResidual) != kNoValue) continue;
+      if (producer->as<graph::Conv>() == nullptr && producer->as<graph::MatMul>() == nullptr)
+        continue;
+      if (HasActivation(*FusedActivation(*producer)) || producer->input(kResidual) != kNoValue)
+        continue;
       const std::optional<Channels> channels = ChannelsOf(graph, *producer);
       if (!channels) continue;
       const std::optional<Affine> affine = ReadAffine(graph, graph.nodes[i], x, *channels);
@@ -199,7 +212,8 @@ void FoldIntoProducers(Graph& graph) {
   fusion.Finish();
 }
 
-ValueId PerChannelConstant(Graph& graph, const std::string& name, const std::vector<double>& numbers, size_t rank) {
+ValueId PerChannelConstant(Graph& graph, const std::string& name,
+                           const std::vector<double>& numbers, size_t rank) {
   graph::Shape shape(rank - 1, 1);
   shape[0] = static_cast<int64_t>(numbers.size());
   const std::vector<float> narrow(numbers.begin(), numbers.end());
@@ -222,7 +236,10 @@ void SplitBatchNorms(Graph& graph) {
     product.name = graph.UniqueValueName(name + "_product");
     product.shape = shape;
     const ValueId scaled = graph.AddValue(std::move(product));
-    Node multiply{graph.UniqueNodeName(name + "_multiply"), Binary{Binary::Operation::kMul, {}}, {x, scale}, {scaled}};
+    Node multiply{graph.UniqueNodeName(name + "_multiply"),
+                  Binary{Binary::Operation::kMul, {}},
+                  {x, scale},
+                  {scaled}};
     graph.nodes[i] = Node{name, Binary{Binary::Operation::kAdd, {}}, {scaled, shift}, {y}};
     graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(i), std::move(multiply));
     ++i;

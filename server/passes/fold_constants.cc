@@ -25,7 +25,8 @@ bool FoldQuantizedTranspose(Graph& graph, const Node& node) {
     for (size_t i = rank; i-- > 0;) permutation.push_back(static_cast<int64_t>(i));
   }
   if (permutation.size() != rank) return false;
-  const std::vector<int64_t> strides = kernels::Strides(x.constant->shape(), kernels::Layout::kRowMajor);
+  const std::vector<int64_t> strides =
+      kernels::Strides(x.constant->shape(), kernels::Layout::kRowMajor);
   graph::Shape shape;
   std::vector<int64_t> permuted;
   graph::Quantization quantization = *x.quantization;

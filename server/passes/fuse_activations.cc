@@ -14,13 +14,15 @@ using kernels::Activation;
 
 namespace {
 
-// What an element-wise function gives when its result is multiplied by its argument; kNone: no name.
+// What an element-wise function gives when its result is multiplied by its argument; kNone: no
+// name.
 Activation::Kind TimesArgument(const Eltwise& gate) {
-  if (gate.function == Eltwise::Function::kActivation && gate.activation.kind == Activation::Kind::kSigmoid) {
+  if (gate.function == Eltwise::Function::kActivation &&
+      gate.activation.kind == Activation::Kind::kSigmoid) {
     return Activation::Kind::kSwish;
   }
-  if (gate.function == Eltwise::Function::kHardSigmoid && std::abs(gate.activation.alpha - 1.0f / 6.0f) < 1e-6f &&
-      gate.activation.beta == 0.5f) {
+  if (gate.function == Eltwise::Function::kHardSigmoid &&
+      std::abs(gate.activation.alpha - 1.0f / 6.0f) < 1e-6f && gate.activation.beta == 0.5f) {
     return Activation::Kind::kHardSwish;
   }
   return Activation::Kind::kNone;
@@ -31,13 +33,15 @@ void NameGates(Graph& graph) {
   Fusion fusion(graph);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const auto* product = graph.nodes[i].as<Binary>();
-    if (product == nullptr || product->operation != Binary::Operation::kMul || HasActivation(product->activation)) {
+    if (product == nullptr || product->operation != Binary::Operation::kMul ||
+        HasActivation(product->activation)) {
       continue;
     }
     for (size_t side = 0; side < 2; ++side) {
       const ValueId gated = graph.nodes[i].inputs[side], x = graph.nodes[i].inputs[1 - side];
       Node* gate = fusion.Producer(gated);
-      if (gate == nullptr || gate->as<Eltwise>() == nullptr || gate->inputs[0] != x || !fusion.MayVanish(gated)) {
+      if (gate == nullptr || gate->as<Eltwise>() == nullptr || gate->inputs[0] != x ||
+          !fusion.MayVanish(gated)) {
         continue;
       }
       const Activation::Kind kind = TimesArgument(*gate->as<Eltwise>());
@@ -51,7 +55,8 @@ void NameGates(Graph& graph) {
 }
 
 // Integer addition and multiplication have no table: only what saturation can stand for goes in.
-bool FitsInto(const Graph& graph, const Node& producer, const Activation& activation, ValueId result) {
+bool FitsInto(const Graph& graph, const Node& producer, const Activation& activation,
+              ValueId result) {
   if (producer.as<Binary>() == nullptr || !graph.value(result).quantization) return true;
   return activation.kind == Activation::Kind::kRelu || activation.kind == Activation::Kind::kClip;
 }

@@ -21,15 +21,18 @@ bool SameShape(const Value& a, const Value& b) {
 }
 
 bool IsPlainFloat(const Value& value) {
-  return !value.quantization && value.type == graph::DataType::kFloat32 && value.constant == nullptr;
+  return !value.quantization && value.type == graph::DataType::kFloat32 &&
+         value.constant == nullptr;
 }
 
 // Whether the sum of `operand` and `other` can be left to the node that computes `operand`.
 bool TakesResidual(const Graph& graph, Fusion& fusion, ValueId operand, ValueId other) {
   Node* producer = fusion.Producer(operand);
   if (producer == nullptr || operand == other || !fusion.MayVanish(operand)) return false;
-  if (producer->as<graph::Conv>() == nullptr && producer->as<graph::MatMul>() == nullptr) return false;
-  if (HasActivation(*FusedActivation(*producer)) || producer->input(kResidual) != kNoValue) return false;
+  if (producer->as<graph::Conv>() == nullptr && producer->as<graph::MatMul>() == nullptr)
+    return false;
+  if (HasActivation(*FusedActivation(*producer)) || producer->input(kResidual) != kNoValue)
+    return false;
   const bool integer = graph.value(producer->inputs[0]).quantization.has_value();
   if (integer && producer->input(kDynamicParameters) == kNoValue) return false;
   return IsPlainFloat(graph.value(other)) && SameShape(graph.value(operand), graph.value(other));
@@ -49,7 +52,8 @@ absl::Status FuseResiduals(Graph& graph) {
     // Of two that could, the one computed later: its place is nearer to the sum's, where it moves.
     for (ValueId candidate : {a, b}) {
       if (!TakesResidual(graph, fusion, candidate, candidate == a ? b : a)) continue;
-      if (operand == kNoValue || fusion.Producer(candidate) > fusion.Producer(operand)) operand = candidate;
+      if (operand == kNoValue || fusion.Producer(candidate) > fusion.Producer(operand))
+        operand = candidate;
     }
     if (operand == kNoValue) continue;
     Node& producer = *fusion.Producer(operand);

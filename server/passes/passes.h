@@ -5,8 +5,8 @@
 
 namespace fourfold::passes {
 
-// Each pass rewrites a valid graph into a valid graph that computes the same real function. They live
-// in a file each; a pass that does not apply leaves the graph as it is.
+// Each pass rewrites a valid graph into a valid graph that computes the same real function. They
+// live in a file each; a pass that does not apply leaves the graph as it is.
 
 // Q/DQ nodes with constant parameters become Value::quantization; DynamicQuantizeLinear +
 // DequantizeLinear in front of a Conv or MatMul become its dynamic parameters; Cast of a float16
@@ -23,21 +23,22 @@ absl::Status CancelTransposes(graph::Graph& graph);
 absl::Status FoldConstants(graph::Graph& graph);
 
 // BatchNorm behind a Conv (or MatMul) with constant weights goes into weights and bias; any other
-// becomes a multiplication and an addition. Constant multiplications and additions per channel behind
-// a Conv, and an addition behind a MatMul, go into weights and bias likewise (float weights only).
+// becomes a multiplication and an addition. Constant multiplications and additions per channel
+// behind a Conv, and an addition behind a MatMul, go into weights and bias likewise (float weights
+// only).
 absl::Status FoldBatchNorm(graph::Graph& graph);
 
 absl::Status FuseActivations(graph::Graph& graph);  // into Conv, MatMul and Binary
-absl::Status FuseResiduals(graph::Graph& graph);    // Add of a value and a Conv or MatMul, float only
+absl::Status FuseResiduals(graph::Graph& graph);  // Add of a value and a Conv or MatMul, float only
 
-// A Conv with windows that lie wholly in its padding (some converters pad 1x1 kernels) becomes a Pad
-// and a Conv without padding: fast convolution kernels do not take such windows.
+// A Conv with windows that lie wholly in its padding (some converters pad 1x1 kernels) becomes a
+// Pad and a Conv without padding: fast convolution kernels do not take such windows.
 absl::Status SplitPadding(graph::Graph& graph);
 
 // All of the above in their order, dead nodes removed, shapes inferred, result validated.
 struct OptimizeOptions {
-  // Off for a graph that is to be quantized to int8: there an addition stays an operation of its own,
-  // with a quantization of each operand, so that results are the same as other runtimes'.
+  // Off for a graph that is to be quantized to int8: there an addition stays an operation of its
+  // own, with a quantization of each operand, so that results are the same as other runtimes'.
   bool fuse_residuals = true;
 };
 absl::Status Optimize(graph::Graph& graph, const OptimizeOptions& options = {});

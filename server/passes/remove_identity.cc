@@ -12,7 +12,8 @@ using graph::ValueId;
 namespace {
 
 // The value that the caller reads keeps its name: what made x makes y, and everybody reads y.
-bool ComputeUnderName(Graph& graph, const graph::Uses& uses, ValueId x, ValueId y, const std::vector<bool>& moved) {
+bool ComputeUnderName(Graph& graph, const graph::Uses& uses, ValueId x, ValueId y,
+                      const std::vector<bool>& moved) {
   Value& output = graph.value(y);
   const Value& input = graph.value(x);
   if (input.constant != nullptr && !input.quantization) {
@@ -22,7 +23,8 @@ bool ComputeUnderName(Graph& graph, const graph::Uses& uses, ValueId x, ValueId 
     return true;
   }
   const int producer = uses.producer(x);
-  if (producer < 0 || uses.is_output(x) || input.quantization || moved[static_cast<size_t>(x)]) return false;
+  if (producer < 0 || uses.is_output(x) || input.quantization || moved[static_cast<size_t>(x)])
+    return false;
   output.type = input.type;
   output.shape = input.shape;
   for (ValueId& id : graph.nodes[static_cast<size_t>(producer)].outputs) {

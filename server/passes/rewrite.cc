@@ -12,7 +12,8 @@ using graph::ValueId;
 void ReplaceUses(Graph& graph, const std::vector<ValueId>& to) {
   for (Node& node : graph.nodes) {
     for (ValueId& id : node.inputs) {
-      while (id != kNoValue && static_cast<size_t>(id) < to.size() && to[static_cast<size_t>(id)] != kNoValue) {
+      while (id != kNoValue && static_cast<size_t>(id) < to.size() &&
+             to[static_cast<size_t>(id)] != kNoValue) {
         id = to[static_cast<size_t>(id)];
       }
     }
@@ -29,7 +30,8 @@ void EraseNodes(Graph& graph, const std::vector<bool>& erased) {
 
 const graph::Tensor* PlainConstant(const Graph& graph, const Node& node, size_t i) {
   const ValueId id = node.input(i);
-  if (id == kNoValue || graph.value(id).quantization || graph.value(id).type != graph::DataType::kFloat32) {
+  if (id == kNoValue || graph.value(id).quantization ||
+      graph.value(id).type != graph::DataType::kFloat32) {
     return nullptr;
   }
   return graph.value(id).constant.get();
@@ -43,8 +45,12 @@ kernels::Activation* FusedActivation(Node& node) {
 }
 
 Fusion::Fusion(Graph& graph)
-    : graph_(graph), uses_(graph), producer_(graph.value_count()), erased_(graph.nodes.size(), false) {
-  for (size_t i = 0; i < producer_.size(); ++i) producer_[i] = uses_.producer(static_cast<ValueId>(i));
+    : graph_(graph),
+      uses_(graph),
+      producer_(graph.value_count()),
+      erased_(graph.nodes.size(), false) {
+  for (size_t i = 0; i < producer_.size(); ++i)
+    producer_[i] = uses_.producer(static_cast<ValueId>(i));
 }
 
 Node* Fusion::Producer(ValueId id) {

@@ -8,7 +8,8 @@ namespace fourfold::passes {
 
 // What the passes of this folder share; internal.
 
-// Nodes read to[id] instead of id wherever it is not kNoValue, followed to its end. Graph outputs stay.
+// Nodes read to[id] instead of id wherever it is not kNoValue, followed to its end. Graph outputs
+// stay.
 void ReplaceUses(graph::Graph& graph, const std::vector<graph::ValueId>& to);
 
 // Removes the nodes marked by index.
@@ -25,7 +26,8 @@ inline bool HasActivation(const kernels::Activation& activation) {
   return activation.kind != kernels::Activation::Kind::kNone;
 }
 
-// Producers and single uses while nodes are merged: node indices stay until the pass erases at its end.
+// Producers and single uses while nodes are merged: node indices stay until the pass erases at its
+// end.
 class Fusion {
  public:
   explicit Fusion(graph::Graph& graph);

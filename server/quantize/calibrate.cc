@@ -35,7 +35,8 @@ absl::StatusOr<Observations> Calibrate(const graph::Graph& graph, const SampleSe
 
   std::vector<Worker> states(static_cast<size_t>(workers));
   for (Worker& state : states) {
-    for (const runtime::TensorInfo& output : plan->outputs()) state.outputs.emplace_back(output.bytes());
+    for (const runtime::TensorInfo& output : plan->outputs())
+      state.outputs.emplace_back(output.bytes());
   }
   const auto observe = [](Worker& state, ValueId id, const void* data, int64_t count) {
     state.observations[id].Observe({static_cast<const float*>(data), static_cast<size_t>(count)});

@@ -27,8 +27,9 @@ std::map<graph::ValueId, Range> RangesOf(const Observations& observations, doubl
 }  // namespace
 
 absl::StatusOr<ChosenRanges> ChooseRanges(const graph::Graph& graph, const HoldOut& samples,
-                                          const SampleBinding& binding, kernels::CpuFeatures features,
-                                          int workers, const Progress& progress) {
+                                          const SampleBinding& binding,
+                                          kernels::CpuFeatures features, int workers,
+                                          const Progress& progress) {
   const auto part = [&](int from, int to) -> Progress {
     return [=, &progress](int percent) {
       if (progress) progress(from + (to - from) * percent / 100);

@@ -59,7 +59,8 @@ struct Worker {
 };
 
 // Adds the elements of an array of batch 1 to the sums of their channels. Channels are innermost in
-// channels-last images and in matrices, else the second dimension. Returns how many each channel had.
+// channels-last images and in matrices, else the second dimension. Returns how many each channel
+// had.
 double Accumulate(const runtime::Observed& seen, bool matrix, Means& sums) {
   const kernels::Dims& dims = seen.spec.dims;
   const auto* values = static_cast<const float*>(seen.data);
@@ -88,8 +89,10 @@ struct Wanted {
 };
 
 // Mean of each channel of the wanted values over the samples.
-absl::StatusOr<std::map<ValueId, Means>> MeansOf(const Graph& graph, const std::vector<Wanted>& wanted,
-                                                 const SampleSet& samples, const SampleBinding& binding,
+absl::StatusOr<std::map<ValueId, Means>> MeansOf(const Graph& graph,
+                                                 const std::vector<Wanted>& wanted,
+                                                 const SampleSet& samples,
+                                                 const SampleBinding& binding,
                                                  kernels::CpuFeatures features, int workers,
                                                  kernels::PackedWeights& packed) {
   runtime::PlanOptions options;
@@ -100,25 +103,26 @@ absl::StatusOr<std::map<ValueId, Means>> MeansOf(const Graph& graph, const std::
                    runtime::CompilePlan(graph, binding.input_shapes, options));
   std::vector<Worker> states(static_cast<size_t>(workers));
   for (Worker& state : states) {
-    for (const runtime::TensorInfo& output : plan->outputs()) state.outputs.emplace_back(output.bytes());
+    for (const runtime::TensorInfo& output : plan->outputs())
+      state.outputs.emplace_back(output.bytes());
   }
   const int64_t count = std::min(samples.size(), kSamplesMost);
-  RETURN_IF_ERROR(VisitSamples(
-      samples, binding, count, workers,
-      [&](int worker, int64_t, const std::vector<std::vector<std::byte>>& inputs) {
-        Worker& state = states[static_cast<size_t>(worker)];
-        std::vector<const void*> in;
-        std::vector<void*> out;
-        for (const auto& input : inputs) in.push_back(input.data());
-        for (auto& output : state.outputs) out.push_back(output.data());
-        runtime::Run(*plan, state.arena, in, out, state.sequential);
-        for (const Wanted& value : wanted) {
-          state.positions[value.id] +=
-              Accumulate(runtime::ObservedValue(*plan, state.arena, in, out, value.id), value.matrix,
-                         state.sums[value.id]);
-        }
-        return absl::OkStatus();
-      }));
+  RETURN_IF_ERROR(
+      VisitSamples(samples, binding, count, workers,
+                   [&](int worker, int64_t, const std::vector<std::vector<std::byte>>& inputs) {
+                     Worker& state = states[static_cast<size_t>(worker)];
+                     std::vector<const void*> in;
+                     std::vector<void*> out;
+                     for (const auto& input : inputs) in.push_back(input.data());
+                     for (auto& output : state.outputs) out.push_back(output.data());
+                     runtime::Run(*plan, state.arena, in, out, state.sequential);
+                     for (const Wanted& value : wanted) {
+                       state.positions[value.id] +=
+                           Accumulate(runtime::ObservedValue(*plan, state.arena, in, out, value.id),
+                                      value.matrix, state.sums[value.id]);
+                     }
+                     return absl::OkStatus();
+                   }));
   std::map<ValueId, Means> means;
   for (const Wanted& value : wanted) {
     Means& mean = means[value.id];
@@ -149,7 +153,8 @@ void AddToBias(Graph& graph, Node& node, const Means& delta) {
 
 // A Conv or MatMul whose bias is absent or a constant per channel.
 bool CanCorrect(const Graph& reference, const Node& node) {
-  if (!HasQuantizableWeights(reference, node) || node.input(kResidual) != graph::kNoValue) return false;
+  if (!HasQuantizableWeights(reference, node) || node.input(kResidual) != graph::kNoValue)
+    return false;
   if (node.input(kBias) == graph::kNoValue) return true;
   const graph::Tensor* bias = reference.ConstantInput(node, kBias);
   const graph::Tensor* weights = reference.ConstantInput(node, 1);
@@ -221,7 +226,8 @@ Exposed ExposeSums(const Graph& reference) {
 
 absl::StatusOr<Graph> CorrectBias(const Graph& reference, const Graph& quantized,
                                   const SampleSet& samples, const SampleBinding& binding,
-                                  kernels::CpuFeatures features, int workers, const Progress& progress) {
+                                  kernels::CpuFeatures features, int workers,
+                                  const Progress& progress) {
   ASSIGN_OR_RETURN(const Remembered remembered, Remembered::Read(samples));
   const Exposed exposed = ExposeSums(reference);
   std::vector<Wanted> wanted;
@@ -236,7 +242,8 @@ absl::StatusOr<Graph> CorrectBias(const Graph& reference, const Graph& quantized
     if (found == exposed.sums.end()) continue;
     const Graph part = TruncateAt(corrected, i);
     const Wanted sum{part.outputs[0], found->second.matrix};
-    ASSIGN_OR_RETURN(auto means, MeansOf(part, {sum}, remembered, binding, features, workers, packed));
+    ASSIGN_OR_RETURN(auto means,
+                     MeansOf(part, {sum}, remembered, binding, features, workers, packed));
     Means delta = targets.at(found->second.id);
     for (size_t c = 0; c < delta.size(); ++c) delta[c] -= means.at(sum.id)[c];
     AddToBias(corrected, corrected.nodes[i], delta);

@@ -85,21 +85,23 @@ Evaluation Summarize(const Tally& tally, int64_t samples, bool labelled) {
   fidelity.samples = samples;
   fidelity.top1_agreement = static_cast<double>(tally.agree) / count;
   fidelity.agreement_low95 = LowerBoundOfProportion(tally.agree, samples, 0.95);
-  fidelity.sqnr_db = tally.noise == 0
-                         ? kIdenticalDecibels
-                         : std::clamp(10.0 * std::log10(std::max(tally.signal, 1e-300) / tally.noise),
-                                      -kIdenticalDecibels, kIdenticalDecibels);
+  fidelity.sqnr_db =
+      tally.noise == 0 ? kIdenticalDecibels
+                       : std::clamp(10.0 * std::log10(std::max(tally.signal, 1e-300) / tally.noise),
+                                    -kIdenticalDecibels, kIdenticalDecibels);
   const double norms = std::sqrt(tally.signal) * std::sqrt(tally.power);
-  fidelity.cosine = norms == 0 ? (tally.noise == 0 ? 1.0 : 0.0) : std::clamp(tally.dot / norms, -1.0, 1.0);
+  fidelity.cosine =
+      norms == 0 ? (tally.noise == 0 ? 1.0 : 0.0) : std::clamp(tally.dot / norms, -1.0, 1.0);
   return evaluation;
 }
 
 absl::Status CheckLabels(std::span<const int64_t> labels, int64_t classes) {
   for (size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] >= 0 && labels[i] < classes) continue;
-    return absl::InvalidArgumentError(absl::StrCat("evaluation samples: label ", labels[i], " of sample ",
-                                                   i, " is no class of the model, whose first output has ",
-                                                   classes, " (0 to ", classes - 1, ")"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("evaluation samples: label ", labels[i], " of sample ", i,
+                     " is no class of the model, whose first output has ", classes, " (0 to ",
+                     classes - 1, ")"));
   }
   return absl::OkStatus();
 }
@@ -119,11 +121,13 @@ absl::StatusOr<std::vector<Evaluation>> Evaluate(
     state.tallies.resize(models.size());
     for (const auto& plan : plans) {
       auto& outputs = state.outputs.emplace_back();
-      for (const runtime::TensorInfo& output : plan->outputs()) outputs.emplace_back(output.bytes());
+      for (const runtime::TensorInfo& output : plan->outputs())
+        outputs.emplace_back(output.bytes());
     }
   }
   const bool labelled = !samples.labels().empty();
-  RETURN_IF_ERROR(CheckLabels(samples.labels(), graph::ElementCount(plans.front()->outputs()[0].shape)));
+  RETURN_IF_ERROR(
+      CheckLabels(samples.labels(), graph::ElementCount(plans.front()->outputs()[0].shape)));
   std::atomic<int64_t> done{0};
   RETURN_IF_ERROR(VisitSamples(
       samples, binding, end, workers,

@@ -19,9 +19,9 @@ struct Evaluation {
 };
 
 // Runs all models, the first of which is the reference, on the first `count` samples (all of them
-// if 0) and compares answers as they come. The class of an answer is the index of the largest element
-// of the first output. Models have the same inputs and outputs. INVALID_ARGUMENT for a label that is
-// no such index.
+// if 0) and compares answers as they come. The class of an answer is the index of the largest
+// element of the first output. Models have the same inputs and outputs. INVALID_ARGUMENT for a
+// label that is no such index.
 absl::StatusOr<std::vector<Evaluation>> Evaluate(
     const std::vector<std::shared_ptr<const runtime::Model>>& models, const SampleSet& samples,
     const SampleBinding& binding, int64_t count, int workers, const Progress& progress);

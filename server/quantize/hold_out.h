@@ -9,7 +9,8 @@ namespace fourfold::quantize {
 // Some samples of a set, which it borrows. Without labels.
 class Subset final : public SampleSet {
  public:
-  Subset(const SampleSet& all, std::vector<int64_t> indices) : all_(all), indices_(std::move(indices)) {}
+  Subset(const SampleSet& all, std::vector<int64_t> indices)
+      : all_(all), indices_(std::move(indices)) {}
 
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   const std::vector<SampleInput>& inputs() const override { return all_.inputs(); }

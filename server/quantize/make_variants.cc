@@ -35,13 +35,14 @@ bool Contains(const std::vector<std::string>& names, absl::string_view name) {
 absl::Status CheckOptions(const VariantsOptions& options, const SampleSet* calibration) {
   for (const std::string& variant : options.variants) {
     if (std::find(std::begin(kVariants), std::end(kVariants), variant) == std::end(kVariants)) {
-      return absl::InvalidArgumentError(absl::StrCat("unknown variant \"", variant, "\"; there are ",
-                                                     absl::StrJoin(kVariants, ", ")));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "unknown variant \"", variant, "\"; there are ", absl::StrJoin(kVariants, ", ")));
     }
   }
   if (Contains(options.variants, "int8") && calibration == nullptr) {
     return absl::InvalidArgumentError(
-        "variant int8 needs calibration samples (a few hundred): add them, or leave int8 out of the "
+        "variant int8 needs calibration samples (a few hundred): add them, or leave int8 out of "
+        "the "
         "variants");
   }
   return absl::OkStatus();
@@ -121,7 +122,8 @@ class Maker {
     }
     std::string note = "float16 storage, float32 arithmetic";
     if (calibration != nullptr) {
-      ASSIGN_OR_RETURN(half, WithCorrectedBias(graph, std::move(half), SplitSamples(*calibration), note));
+      ASSIGN_OR_RETURN(half,
+                       WithCorrectedBias(graph, std::move(half), SplitSamples(*calibration), note));
     }
     return Add("fp16", half, std::move(note));
   }
@@ -130,7 +132,8 @@ class Maker {
     graph::Graph hybrid = ToHybrid(graph);
     std::string note;
     if (calibration != nullptr) {
-      ASSIGN_OR_RETURN(hybrid, WithCorrectedBias(graph, std::move(hybrid), SplitSamples(*calibration), note));
+      ASSIGN_OR_RETURN(
+          hybrid, WithCorrectedBias(graph, std::move(hybrid), SplitSamples(*calibration), note));
     }
     return Add("hybrid", hybrid, std::move(note));
   }
@@ -152,10 +155,11 @@ class Maker {
     return Add("int8", int8, std::move(note));
   }
 
-  // The graph with corrected biases if it then answers more like the float graph on samples that the
-  // correction was not fitted on, else as it was. Says so in `note`.
-  absl::StatusOr<graph::Graph> WithCorrectedBias(const graph::Graph& reference, graph::Graph quantized,
-                                                 const HoldOut& samples, std::string& note) {
+  // The graph with corrected biases if it then answers more like the float graph on samples that
+  // the correction was not fitted on, else as it was. Says so in `note`.
+  absl::StatusOr<graph::Graph> WithCorrectedBias(const graph::Graph& reference,
+                                                 graph::Graph quantized, const HoldOut& samples,
+                                                 std::string& note) {
     ASSIGN_OR_RETURN(const SampleBinding binding,
                      BindSamples(*made_.front().model, samples.fit, "calibration samples"));
     ASSIGN_OR_RETURN(graph::Graph corrected,
@@ -214,7 +218,8 @@ class Maker {
       ASSIGN_OR_RETURN(const auto arrays, checked->Read(0));
       for (size_t array : binding.array) first_sample.push_back(arrays[array]);
       if (evaluation == nullptr) {
-        warnings_.push_back("accuracy was checked on the calibration samples: no others were given");
+        warnings_.push_back(
+            "accuracy was checked on the calibration samples: no others were given");
       }
     }
     MeasureOptions measure;
@@ -238,7 +243,8 @@ class Maker {
       }
       report.variants.push_back(std::move(variant));
     }
-    for (report::Variant& variant : report.variants) CompareWithFp32(report.variants.front(), variant);
+    for (report::Variant& variant : report.variants)
+      CompareWithFp32(report.variants.front(), variant);
     ChooseDefault(report, options_.loss_max);
     report.warnings = std::move(warnings_);
     return report;
@@ -255,8 +261,9 @@ class Maker {
       versus.top1_delta = variant.fidelity->top1_agreement - 1.0;
     }
     if ((variant.variant == "int8" || variant.variant == "hybrid") && versus.speedup < 1.0) {
-      warnings_.push_back(absl::StrFormat("%s is slower than fp32 on this machine: %.3g ms against %.3g ms",
-                                          variant.variant, variant.latency.p50_ms, fp32.latency.p50_ms));
+      warnings_.push_back(
+          absl::StrFormat("%s is slower than fp32 on this machine: %.3g ms against %.3g ms",
+                          variant.variant, variant.latency.p50_ms, fp32.latency.p50_ms));
     }
   }
 
@@ -270,7 +277,8 @@ class Maker {
 }  // namespace
 
 absl::StatusOr<report::Report> MakeVariants(std::span<const std::byte> model_file,
-                                            const SampleSet* calibration, const SampleSet* evaluation,
+                                            const SampleSet* calibration,
+                                            const SampleSet* evaluation,
                                             const VariantsOptions& options, const WriteFile& write,
                                             const StageProgress& progress) {
   return Maker(options, write, progress).Make(model_file, calibration, evaluation);

@@ -21,15 +21,17 @@ struct VariantsOptions {
   std::string model_name = "model";
   std::vector<std::string> variants = {"fp32", "fp16", "hybrid", "int8"};  // fp32 is always made
   kernels::CpuFeatures features = kernels::DetectCpuFeatures();
-  int workers = 1;                // threads that run samples
-  int threads = 1;                // of one run when latency is measured
-  double measure_seconds = 1.0;   // of each variant
-  double loss_max = 0.01;         // of top-1, or of agreement where there are no labels, for the default
+  int workers = 1;               // threads that run samples
+  int threads = 1;               // of one run when latency is measured
+  double measure_seconds = 1.0;  // of each variant
+  double loss_max = 0.01;  // of top-1, or of agreement where there are no labels, for the default
   onnx::ImportLimits limits;
 };
 
-// Stage ("import", "calibrate", "quantize", "evaluate", "measure"), percent of it, what is going on.
-using StageProgress = std::function<void(absl::string_view stage, int percent, absl::string_view message)>;
+// Stage ("import", "calibrate", "quantize", "evaluate", "measure"), percent of it, what is going
+// on.
+using StageProgress =
+    std::function<void(absl::string_view stage, int percent, absl::string_view message)>;
 
 // Called once per variant with the file name ("int8.onnx") and its bytes.
 using WriteFile = std::function<absl::Status(const std::string& name, absl::string_view bytes)>;
@@ -40,7 +42,8 @@ using WriteFile = std::function<absl::Status(const std::string& name, absl::stri
 //   INVALID_ARGUMENT    the model, the samples or the options are not usable; see the message
 //   UNIMPLEMENTED       operators that are not supported, all of them named
 absl::StatusOr<report::Report> MakeVariants(std::span<const std::byte> model_file,
-                                            const SampleSet* calibration, const SampleSet* evaluation,
+                                            const SampleSet* calibration,
+                                            const SampleSet* evaluation,
                                             const VariantsOptions& options, const WriteFile& write,
                                             const StageProgress& progress);
 

@@ -61,7 +61,8 @@ report::Executed DescribeExecution(const runtime::Plan& plan) {
   int64_t total = 0;
   int64_t int8 = 0;
   int64_t half = 0;
-  std::map<std::string, std::map<std::string, int64_t>> work;  // operation -> implementation -> macs
+  std::map<std::string, std::map<std::string, int64_t>>
+      work;  // operation -> implementation -> macs
   for (const runtime::StepInfo& step : plan.steps()) {
     if (step.macs == 0) continue;
     total += step.macs;
@@ -74,8 +75,9 @@ report::Executed DescribeExecution(const runtime::Plan& plan) {
     executed.fp16_macs = static_cast<double>(half) / static_cast<double>(total);
   }
   for (const auto& [operation, implementations] : work) {
-    const auto most = std::max_element(implementations.begin(), implementations.end(),
-                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    const auto most =
+        std::max_element(implementations.begin(), implementations.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; });
     executed.kernels.emplace_back(operation, most->first);
   }
   return executed;
@@ -90,11 +92,13 @@ absl::StatusOr<std::vector<Measurement>> Measure(
   for (size_t m = 0; m < models.size(); ++m) {
     Runner& runner = runners[m];
     runner.parallel = options.parallel == nullptr ? &sequential : options.parallel;
-    ASSIGN_OR_RETURN(const std::vector<graph::Shape> shapes, models[m]->ShapesForBatch(options.batch));
+    ASSIGN_OR_RETURN(const std::vector<graph::Shape> shapes,
+                     models[m]->ShapesForBatch(options.batch));
     ASSIGN_OR_RETURN(runner.plan, models[m]->PlanFor(shapes));
     for (size_t i = 0; i < runner.plan->inputs().size(); ++i) {
       runner.inputs.emplace_back(runner.plan->inputs()[i].bytes());
-      if (i < inputs.size() && inputs[i].size() == runner.inputs[i].size()) runner.inputs[i] = inputs[i];
+      if (i < inputs.size() && inputs[i].size() == runner.inputs[i].size())
+        runner.inputs[i] = inputs[i];
     }
     for (const runtime::TensorInfo& output : runner.plan->outputs()) {
       runner.outputs.emplace_back(output.bytes());
@@ -102,16 +106,18 @@ absl::StatusOr<std::vector<Measurement>> Measure(
     for (int warm_up = 0; warm_up < 3; ++warm_up) runner.RunOnce();
   }
 
-  const auto budget = static_cast<int64_t>(options.seconds * 1e9 * static_cast<double>(models.size()));
+  const auto budget =
+      static_cast<int64_t>(options.seconds * 1e9 * static_cast<double>(models.size()));
   int64_t spent = 0;
-  for (int round = 0; round < options.runs_max && (round < options.runs_min || spent < budget); ++round) {
+  for (int round = 0; round < options.runs_max && (round < options.runs_min || spent < budget);
+       ++round) {
     for (Runner& runner : runners) {
       runner.run_ns.push_back(runner.RunOnce());
       spent += runner.run_ns.back();
     }
     if (progress && budget > 0) {
-      progress(static_cast<int>(std::min<int64_t>(100, std::max(spent * 100 / budget,
-                                                                int64_t{round} * 100 / options.runs_max))));
+      progress(static_cast<int>(std::min<int64_t>(
+          100, std::max(spent * 100 / budget, int64_t{round} * 100 / options.runs_max))));
     }
   }
 

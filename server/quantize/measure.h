@@ -26,8 +26,9 @@ struct Measurement {
   report::Executed executed;
 };
 
-// Times the models in turn, run by run in one loop, so that what disturbs the machine disturbs all of
-// them alike. Inputs are zeros unless `inputs` (one buffer per model input, for the batch) is given.
+// Times the models in turn, run by run in one loop, so that what disturbs the machine disturbs all
+// of them alike. Inputs are zeros unless `inputs` (one buffer per model input, for the batch) is
+// given.
 absl::StatusOr<std::vector<Measurement>> Measure(
     const std::vector<std::shared_ptr<const runtime::Model>>& models,
     const std::vector<std::vector<std::byte>>& inputs, const MeasureOptions& options,

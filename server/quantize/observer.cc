@@ -61,7 +61,8 @@ void TensorObserver::Observe(std::span<const float> values) {
     zeros_ = count_;
     return;
   }
-  if (const int exponent = ExponentFor(magnitude); bins_.empty() || exponent > exponent_) Widen(exponent);
+  if (const int exponent = ExponentFor(magnitude); bins_.empty() || exponent > exponent_)
+    Widen(exponent);
   const double inverse = 1.0 / bin_width();
   for (float value : values) {
     if (!std::isfinite(value)) continue;
@@ -96,7 +97,8 @@ Range TensorObserver::Percentile(double fraction) const {
   const double tail = (1.0 - fraction) / 2.0 * static_cast<double>(count_);
   double left_out = 0;
   int first = 0;
-  while (first < kBins - 1 && left_out + static_cast<double>(bins_[static_cast<size_t>(first)]) <= tail) {
+  while (first < kBins - 1 &&
+         left_out + static_cast<double>(bins_[static_cast<size_t>(first)]) <= tail) {
     left_out += static_cast<double>(bins_[static_cast<size_t>(first++)]);
   }
   left_out = 0;

@@ -16,9 +16,9 @@ struct Range {
 };
 
 // What calibration remembers of one tensor: extremes and a histogram of 2048 bins over
-// [-2^k, 2^k). When a number does not fit, k grows and neighbouring bins merge; since bin borders are
-// multiples of powers of two, the result does not depend on the order of the numbers, nor on how
-// they were split between observers that are merged later. Not thread-safe.
+// [-2^k, 2^k). When a number does not fit, k grows and neighbouring bins merge; since bin borders
+// are multiples of powers of two, the result does not depend on the order of the numbers, nor on
+// how they were split between observers that are merged later. Not thread-safe.
 class TensorObserver {
  public:
   static constexpr int kBins = 2048;

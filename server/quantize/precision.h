@@ -20,9 +20,9 @@ graph::Graph ToFloat16(const graph::Graph& graph, std::vector<std::string>* kept
 // sample (TensorFlow Lite's dynamic range quantization, convolutions included).
 graph::Graph ToHybrid(const graph::Graph& graph);
 
-// Weights as int8 per channel and activations as uint8 with the scales that `ranges` imply, on every
-// edge between operators that compute in integers. What a model answers with stays float32, and so
-// does what only float operators read.
+// Weights as int8 per channel and activations as uint8 with the scales that `ranges` imply, on
+// every edge between operators that compute in integers. What a model answers with stays float32,
+// and so does what only float operators read.
 graph::Graph ToInt8(const graph::Graph& graph, const std::map<graph::ValueId, Range>& ranges);
 
 // Scale and zero point of uint8 for a range, which is first widened to contain 0: the real number 0

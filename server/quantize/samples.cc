@@ -20,13 +20,16 @@ bool Admits(const graph::Shape& wanted, const graph::Shape& got, size_t wanted_f
   return true;
 }
 
-absl::Status CheckFinite(std::span<const std::byte> bytes, const SampleInput& input, int64_t index) {
+absl::Status CheckFinite(std::span<const std::byte> bytes, const SampleInput& input,
+                         int64_t index) {
   if (input.type != graph::DataType::kFloat32) return absl::OkStatus();
-  const std::span values(reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float));
+  const std::span values(reinterpret_cast<const float*>(bytes.data()),
+                         bytes.size() / sizeof(float));
   for (size_t i = 0; i < values.size(); ++i) {
     if (std::isfinite(values[i])) continue;
-    return absl::InvalidArgumentError(absl::StrCat("sample ", index, " of \"", input.name, "\": element ",
-                                                   i, " is ", values[i], ", wanted finite numbers"));
+    return absl::InvalidArgumentError(absl::StrCat("sample ", index, " of \"", input.name,
+                                                   "\": element ", i, " is ", values[i],
+                                                   ", wanted finite numbers"));
   }
   return absl::OkStatus();
 }
@@ -35,7 +38,8 @@ absl::Status CheckFinite(std::span<const std::byte> bytes, const SampleInput& in
 
 absl::StatusOr<SampleBinding> BindSamples(const runtime::Model& model, const SampleSet& samples,
                                           const std::string& what) {
-  if (samples.size() == 0) return absl::InvalidArgumentError(absl::StrCat(what, ": there are none"));
+  if (samples.size() == 0)
+    return absl::InvalidArgumentError(absl::StrCat(what, ": there are none"));
   const std::vector<SampleInput>& arrays = samples.inputs();
   SampleBinding binding;
   std::vector<std::string> names;
@@ -49,8 +53,8 @@ absl::StatusOr<SampleBinding> BindSamples(const runtime::Model& model, const Sam
     if (found == arrays.size()) {
       std::string got;
       for (const std::string& name : names) absl::StrAppend(&got, got.empty() ? "" : ", ", name);
-      return absl::InvalidArgumentError(absl::StrCat(what, ": no array for the model's input \"",
-                                                     input.name, "\"; got: ", got));
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, ": no array for the model's input \"", input.name, "\"; got: ", got));
     }
     const SampleInput& array = arrays[found];
     if (array.type != input.type) {
@@ -59,13 +63,13 @@ absl::StatusOr<SampleBinding> BindSamples(const runtime::Model& model, const Sam
                        ", the model wants ", graph::TypeText(input.type)));
     }
     // A sample has the input's dimensions without the batch, or with a batch of 1.
-    const bool batched = !input.shape.empty() && (input.shape[0] == 1 || input.shape[0] == graph::kUnknownDim);
+    const bool batched =
+        !input.shape.empty() && (input.shape[0] == 1 || input.shape[0] == graph::kUnknownDim);
     graph::Shape shape;
     if (batched && Admits(input.shape, array.shape, 1)) {
       shape = array.shape;
       shape.insert(shape.begin(), 1);
-    } else if (Admits(input.shape, array.shape, 0) &&
-               (!batched || array.shape[0] == 1)) {
+    } else if (Admits(input.shape, array.shape, 0) && (!batched || array.shape[0] == 1)) {
       shape = array.shape;
     } else {
       return absl::InvalidArgumentError(
@@ -76,9 +80,10 @@ absl::StatusOr<SampleBinding> BindSamples(const runtime::Model& model, const Sam
     binding.array.push_back(found);
     binding.input_shapes.push_back(std::move(shape));
   }
-  if (!samples.labels().empty() && static_cast<int64_t>(samples.labels().size()) != samples.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(what, ": ", samples.labels().size(), " labels for ",
-                                                   samples.size(), " samples"));
+  if (!samples.labels().empty() &&
+      static_cast<int64_t>(samples.labels().size()) != samples.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(what, ": ", samples.labels().size(),
+                                                   " labels for ", samples.size(), " samples"));
   }
   return binding;
 }

@@ -14,7 +14,8 @@ double UpperTail(int64_t successes, int64_t trials, double p) {
   for (int64_t k = successes; k <= trials; ++k) {
     const auto hits = static_cast<double>(k);
     const auto misses = static_cast<double>(trials - k);
-    tail += std::exp(log_n - std::lgamma(hits + 1) - std::lgamma(misses + 1) + hits * log_p + misses * log_q);
+    tail += std::exp(log_n - std::lgamma(hits + 1) - std::lgamma(misses + 1) + hits * log_p +
+                     misses * log_q);
   }
   return tail;
 }

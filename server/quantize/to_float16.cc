@@ -23,10 +23,11 @@ graph::Graph ToFloat16(const graph::Graph& graph, std::vector<std::string>* kept
         half[i] = kernels::FloatToHalf(values[i]);
       }
       if (!fits && kept != nullptr) kept->push_back(result.value(id).name);
-      halves[id] = !fits ? id
-                         : result.AddConstant(result.UniqueValueName(result.value(id).name + "_f16"),
-                                              graph::Tensor::Of(graph::DataType::kFloat16,
-                                                                weights->shape(), half));
+      halves[id] = !fits
+                       ? id
+                       : result.AddConstant(
+                             result.UniqueValueName(result.value(id).name + "_f16"),
+                             graph::Tensor::Of(graph::DataType::kFloat16, weights->shape(), half));
     }
     node.inputs[1] = halves[id];
   }

@@ -49,8 +49,9 @@ graph::Graph ToHybrid(const graph::Graph& graph) {
     const std::pair key(node.inputs[1], axis);
     if (!quantized_weights.contains(key)) {
       QuantizedWeights weights = QuantizeWeights(*graph.value(node.inputs[1]).constant, axis);
-      const ValueId id = result.AddConstant(
-          result.UniqueValueName(graph.value(node.inputs[1]).name + "_i8"), std::move(weights.tensor));
+      const ValueId id =
+          result.AddConstant(result.UniqueValueName(graph.value(node.inputs[1]).name + "_i8"),
+                             std::move(weights.tensor));
       result.value(id).quantization = std::move(weights.quantization);
       quantized_weights[key] = id;
     }

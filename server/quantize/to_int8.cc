@@ -19,8 +19,8 @@ kernels::QuantParams AffineParams(Range range) {
   kernels::QuantParams params;
   params.scale = (high - low) / 255.0f;
   if (!(params.scale > 0.0f) || !std::isfinite(params.scale)) return {1.0f, 0};
-  params.zero_point = static_cast<int32_t>(
-      std::clamp(kernels::RoundHalfToEven(-low / params.scale), 0.0f, 255.0f));
+  params.zero_point =
+      static_cast<int32_t>(std::clamp(kernels::RoundHalfToEven(-low / params.scale), 0.0f, 255.0f));
   return params;
 }
 
@@ -94,7 +94,8 @@ class Quantizer {
  private:
   bool Quantizable(ValueId id) const {
     const Value& value = graph_.value(id);
-    return value.constant == nullptr && value.type == graph::DataType::kFloat32 && ranges_.contains(id);
+    return value.constant == nullptr && value.type == graph::DataType::kFloat32 &&
+           ranges_.contains(id);
   }
 
   // A value is wanted as integers if a Conv or MatMul reads it, or an operation with an integer
@@ -104,7 +105,8 @@ class Quantizer {
     for (size_t i = graph_.nodes.size(); i-- > 0;) {
       const Node& node = graph_.nodes[i];
       const bool heavy = HasQuantizableWeights(graph_, node) && Quantizable(node.inputs[0]);
-      const bool follows = HasIntegerKernel(graph_, node) && wanted_[static_cast<size_t>(node.outputs[0])];
+      const bool follows =
+          HasIntegerKernel(graph_, node) && wanted_[static_cast<size_t>(node.outputs[0])];
       if (!heavy && !follows) continue;
       for (ValueId id : DataInputs(node)) {
         if (Quantizable(id)) wanted_[static_cast<size_t>(id)] = true;
@@ -206,8 +208,9 @@ class Quantizer {
       }
     }
     QuantizedWeights quantized = QuantizeWeights(weights, axis, least);
-    const ValueId id = result_.AddConstant(
-        result_.UniqueValueName(graph_.value(node.inputs[1]).name + "_i8"), std::move(quantized.tensor));
+    const ValueId id =
+        result_.AddConstant(result_.UniqueValueName(graph_.value(node.inputs[1]).name + "_i8"),
+                            std::move(quantized.tensor));
     result_.value(id).quantization = std::move(quantized.quantization);
     node.inputs[1] = id;
   }
@@ -228,10 +231,10 @@ class Quantizer {
   const Graph& graph_;
   const std::map<ValueId, Range>& ranges_;
   Graph result_;
-  std::vector<bool> wanted_;               // by value of graph_
-  std::vector<size_t> group_;              // values with one quantization: union-find
-  std::map<size_t, Range> group_range_;    // by root
-  std::map<ValueId, ValueId> twins_;       // float32 value -> its integer twin in result_
+  std::vector<bool> wanted_;             // by value of graph_
+  std::vector<size_t> group_;            // values with one quantization: union-find
+  std::map<size_t, Range> group_range_;  // by root
+  std::map<ValueId, ValueId> twins_;     // float32 value -> its integer twin in result_
 };
 
 }  // namespace

@@ -34,7 +34,8 @@ QuantizedWeights QuantizeWeights(const graph::Tensor& weights, int channel_axis,
   }
   std::vector<int8_t> stored(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
-    const float code = kernels::RoundHalfToEven(values[i] / result.quantization.scale[i / inner % channels]);
+    const float code =
+        kernels::RoundHalfToEven(values[i] / result.quantization.scale[i / inner % channels]);
     stored[i] = static_cast<int8_t>(std::clamp(code, -127.0f, 127.0f));
   }
   result.tensor = graph::Tensor::Of(graph::DataType::kInt8, dims, stored);
@@ -54,6 +55,13 @@ bool HasQuantizableWeights(const graph::Graph& graph, const graph::Node& node) {
   if (matmul != nullptr && (weights->shape().size() != 2 || matmul->transpose_lhs)) return false;
   if (weights->shape().size() < 2) return false;
   const int64_t channels = weights->shape()[static_cast<size_t>(WeightChannelAxis(node))];
+  if (node.input(2) != graph::kNoValue) {
+    const graph::Tensor* bias = graph.ConstantInput(node, 2);
+    if (bias == nullptr || bias->shape().empty() || bias->shape().back() != channels ||
+        bias->count() != channels) {
+      return false;
+    }
+  }
   return channels > 0 && weights->count() / channels <= kernels::kMaxExactSum;
 }
 

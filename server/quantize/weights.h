@@ -13,16 +13,17 @@ struct QuantizedWeights {
 };
 
 // Symmetric quantization per channel into [-127, 127]: scale = max |w| / 127, or larger where
-// `least_scale` (one per channel, or empty) asks for it. A channel of zeros takes the largest scale of
-// the others. The code -128 is left out because the range is then symmetric (no bias) and two products
-// with 8-bit activations fit into 16 bits.
+// `least_scale` (one per channel, or empty) asks for it. A channel of zeros takes the largest scale
+// of the others. The code -128 is left out because the range is then symmetric (no bias) and two
+// products with 8-bit activations fit into 16 bits.
 QuantizedWeights QuantizeWeights(const graph::Tensor& weights, int channel_axis,
                                  const std::vector<float>& least_scale = {});
 
 // The axis of the output channels of a Conv's or MatMul's weights.
 int WeightChannelAxis(const graph::Node& node);
 
-// True for a Conv or MatMul whose weights are a float32 constant of a rank that int8 kernels take.
+// True for a Conv or MatMul whose weights are a float32 constant of a rank that int8 kernels take,
+// and whose bias, if there is one, is a constant per output channel.
 bool HasQuantizableWeights(const graph::Graph& graph, const graph::Node& node);
 
 }  // namespace fourfold::quantize

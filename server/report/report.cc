@@ -16,9 +16,10 @@ Json VariantToJson(const Variant& variant) {
   json["size"] = {{"file_bytes", variant.size.file_bytes},
                   {"weight_bytes", variant.size.weight_bytes},
                   {"resident_bytes", variant.size.resident_bytes}};
-  json["latency"] = {{"batch", variant.latency.batch},     {"threads", variant.latency.threads},
-                     {"p50_ms", variant.latency.p50_ms},   {"p90_ms", variant.latency.p90_ms},
-                     {"p99_ms", variant.latency.p99_ms},   {"throughput_per_s", variant.latency.throughput_per_s}};
+  json["latency"] = {
+      {"batch", variant.latency.batch},   {"threads", variant.latency.threads},
+      {"p50_ms", variant.latency.p50_ms}, {"p90_ms", variant.latency.p90_ms},
+      {"p99_ms", variant.latency.p99_ms}, {"throughput_per_s", variant.latency.throughput_per_s}};
   Json accuracy = Json::object();
   if (variant.labelled) {
     accuracy["labelled"] = {{"samples", variant.labelled->samples},
@@ -80,7 +81,8 @@ class Fields {
 
  private:
   void Fail(const std::string& what) {
-    if (status_.ok()) status_ = absl::InvalidArgumentError(absl::StrCat("report: ", path_, " ", what));
+    if (status_.ok())
+      status_ = absl::InvalidArgumentError(absl::StrCat("report: ", path_, " ", what));
   }
 
   const Json& json_;
@@ -173,7 +175,8 @@ absl::StatusOr<Report> FromJson(const std::string& text) {
     return absl::InvalidArgumentError("report: \"variants\" is no array");
   }
   for (size_t i = 0; status.ok() && i < variants.size(); ++i) {
-    report.variants.push_back(VariantFromJson(variants[i], absl::StrCat("variants[", i, "]"), status));
+    report.variants.push_back(
+        VariantFromJson(variants[i], absl::StrCat("variants[", i, "]"), status));
   }
   if (!status.ok()) return status;
   return report;

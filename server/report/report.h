@@ -46,14 +46,16 @@ struct Fidelity {
 struct Executed {
   double int8_macs = 0;  // share of multiply-accumulates done in int8
   double fp16_macs = 0;
-  std::vector<std::pair<std::string, std::string>> kernels;  // "conv" -> "onednn/..." (by most work)
+  std::vector<std::pair<std::string, std::string>>
+      kernels;       // "conv" -> "onednn/..." (by most work)
   std::string note;  // what a reader should know: "float16 storage, float32 arithmetic"
 };
 
 struct VersusFp32 {
   double speedup = 0;     // fp32 p50 / this p50
   double size_ratio = 0;  // this file / fp32 file
-  double top1_delta = 0;  // labelled top-1 - fp32's; minus (1 - agreement) where there are no labels
+  double top1_delta =
+      0;  // labelled top-1 - fp32's; minus (1 - agreement) where there are no labels
 };
 
 struct Variant {

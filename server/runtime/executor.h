@@ -8,7 +8,8 @@
 
 namespace fourfold::runtime {
 
-// Memory for one run at a time, grown to the largest plan that used it. Not thread-safe: one per worker.
+// Memory for one run at a time, grown to the largest plan that used it. Not thread-safe: one per
+// worker.
 class Arena {
  public:
   // At least `bytes`, aligned to 64. Invalidates what was returned before if it has to grow.
@@ -25,8 +26,8 @@ class Arena {
 void Run(const Plan& plan, Arena& arena, std::span<const void* const> inputs,
          std::span<void* const> outputs, kernels::Parallel& parallel);
 
-// A value named in PlanOptions::observed, after Run with this arena and these buffers: where it lies
-// and how it is stored. No data for a value that the plan does not compute.
+// A value named in PlanOptions::observed, after Run with this arena and these buffers: where it
+// lies and how it is stored. No data for a value that the plan does not compute.
 struct Observed {
   const void* data = nullptr;
   kernels::TensorSpec spec;

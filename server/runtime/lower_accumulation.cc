@@ -40,7 +40,8 @@ struct IntegerWeights {
 // leave int8, or are not quantized per tensor or along `channel_axis`.
 std::optional<IntegerWeights> AsIntegerWeights(const graph::Value& weights, size_t channel_axis) {
   if (weights.constant == nullptr || !weights.quantization.has_value()) return std::nullopt;
-  if (weights.type != ElementType::kInt8 && weights.type != ElementType::kUint8) return std::nullopt;
+  if (weights.type != ElementType::kInt8 && weights.type != ElementType::kUint8)
+    return std::nullopt;
   const Quantization& quantization = *weights.quantization;
   if (!quantization.per_tensor() && static_cast<size_t>(quantization.axis) != channel_axis) {
     return std::nullopt;
@@ -65,9 +66,8 @@ std::optional<IntegerWeights> AsIntegerWeights(const graph::Value& weights, size
   for (size_t i = 0; i < values.size(); ++i) {
     const size_t channel = i / static_cast<size_t>(inner) % channels;
     const int32_t zero = quantization.zero_point[quantization.per_tensor() ? 0 : channel];
-    const int32_t stored = weights.type == ElementType::kUint8
-                               ? weights.constant->as<uint8_t>()[i]
-                               : weights.constant->as<int8_t>()[i];
+    const int32_t stored = weights.type == ElementType::kUint8 ? weights.constant->as<uint8_t>()[i]
+                                                               : weights.constant->as<int8_t>()[i];
     const int32_t value = stored - zero;
     if (value < -128 || value > 127) return std::nullopt;
     values[i] = static_cast<int8_t>(value);
@@ -132,12 +132,13 @@ absl::StatusOr<Common> Prepare(Lowering& lowering, const Node& node, const Activ
   const graph::Value& result = lowering.value(out);
   const bool residual = node.input(kResidual) != graph::kNoValue;
   std::optional<IntegerWeights> integer;
-  if (shape.sum_length <= kernels::kMaxExactSum) integer = AsIntegerWeights(weights, shape.channel_axis);
+  if (shape.sum_length <= kernels::kMaxExactSum)
+    integer = AsIntegerWeights(weights, shape.channel_axis);
 
   const bool dynamic = node.input(kDynamic) != graph::kNoValue;
   if (dynamic && !integer) {
-    return absl::UnimplementedError(absl::StrCat("node \"", node.name,
-                                                 "\": dynamic quantization needs constant int8 weights"));
+    return absl::UnimplementedError(
+        absl::StrCat("node \"", node.name, "\": dynamic quantization needs constant int8 weights"));
   }
   if (dynamic) {
     sum.arithmetic = Arithmetic::kDynamicInt8;
@@ -158,7 +159,8 @@ absl::StatusOr<Common> Prepare(Lowering& lowering, const Node& node, const Activ
     ASSIGN_OR_RETURN(common.src, lowering.Real(src, shape.layout));
     common.parameters->bias = std::move(bias);
     if (weights.quantization.has_value()) {
-      common.weights = Tensor::Of(ElementType::kFloat32, weights.constant->shape(), RealConstant(weights));
+      common.weights =
+          Tensor::Of(ElementType::kFloat32, weights.constant->shape(), RealConstant(weights));
       lowering.KeepAlive(common.weights, common.weights->bytes());
     } else {
       common.weights = weights.constant;
@@ -167,7 +169,8 @@ absl::StatusOr<Common> Prepare(Lowering& lowering, const Node& node, const Activ
   } else {
     ASSIGN_OR_RETURN(common.src, lowering.Stored(src, shape.layout));
     common.weights = integer->tensor;
-    lowering.KeepAlive(common.weights, integer->tensor == weights.constant ? 0 : common.weights->bytes());
+    lowering.KeepAlive(common.weights,
+                       integer->tensor == weights.constant ? 0 : common.weights->bytes());
     common.parameters->multiplier = std::move(integer->scale);
   }
   sum.weights = common.weights->data();
@@ -188,9 +191,9 @@ absl::StatusOr<Common> Prepare(Lowering& lowering, const Node& node, const Activ
       for (size_t i = 0; i < bias.size(); ++i) {
         common.parameters->bias[i] = kernels::RoundHalfToEven(bias[i] / multiplier[i]);
         if (!std::isfinite(common.parameters->bias[i])) {
-          return absl::InvalidArgumentError(absl::StrCat("node \"", node.name, "\": bias ", bias[i],
-                                                         " of channel ", i, " is too large for scale ",
-                                                         multiplier[i]));
+          return absl::InvalidArgumentError(
+              absl::StrCat("node \"", node.name, "\": bias ", bias[i], " of channel ", i,
+                           " is too large for scale ", multiplier[i]));
         }
       }
     }
@@ -221,8 +224,7 @@ absl::StatusOr<Common> Prepare(Lowering& lowering, const Node& node, const Activ
   }
   sum.bias = common.parameters->bias;
   sum.multiplier = common.parameters->multiplier;
-  lowering.KeepAlive(common.parameters,
-                     (sum.bias.size() + sum.multiplier.size()) * sizeof(float));
+  lowering.KeepAlive(common.parameters, (sum.bias.size() + sum.multiplier.size()) * sizeof(float));
   return common;
 }
 
@@ -287,9 +289,8 @@ absl::Status LowerConv(Lowering& lowering, const Node& node, const graph::Conv& 
   int64_t sum_length = 1;
   for (size_t i = 1; i < filter.size(); ++i) sum_length *= filter[i];
 
-  ASSIGN_OR_RETURN(Common common,
-                   Prepare(lowering, node, conv.activation,
-                           {0, filter[0], sum_length, LayoutWish::kChannelsLast}));
+  ASSIGN_OR_RETURN(Common common, Prepare(lowering, node, conv.activation,
+                                          {0, filter[0], sum_length, LayoutWish::kChannelsLast}));
   const View dst = lowering.NewView(common.dst_type, lowering.shape(node.outputs[0]),
                                     LayoutOf(LayoutWish::kChannelsLast, image.size()));
   StepInfo info = lowering.Info("Conv", dst);
@@ -303,7 +304,8 @@ absl::Status LowerConv(Lowering& lowering, const Node& node, const graph::Conv& 
 }
 
 // Copies the view into one with the batch dimensions repeated to `batch`.
-absl::StatusOr<View> BroadcastBatch(Lowering& lowering, const View& view, const kernels::Dims& batch) {
+absl::StatusOr<View> BroadcastBatch(Lowering& lowering, const View& view,
+                                    const kernels::Dims& batch) {
   const size_t rank = batch.size() + 2;
   kernels::Dims dims = batch;
   dims.push_back(view.spec.dims[view.spec.dims.size() - 2]);
@@ -316,7 +318,8 @@ absl::StatusOr<View> BroadcastBatch(Lowering& lowering, const View& view, const 
   }
   const View wide = lowering.NewView(view.spec.type, dims);
   RETURN_IF_ERROR(lowering.AddCopy(view, wide, dims, strides,
-                                   kernels::Strides(dims, kernels::Layout::kRowMajor), 0, 0, "Expand"));
+                                   kernels::Strides(dims, kernels::Layout::kRowMajor), 0, 0,
+                                   "Expand"));
   return wide;
 }
 
@@ -347,7 +350,13 @@ absl::Status AddRest(Lowering& lowering, const Node& node, View result,
 }
 
 // Both operands computed (or a constant of more than two dimensions): float32.
-absl::Status LowerMatMulOfValues(Lowering& lowering, const Node& node, const graph::MatMul& matmul) {
+absl::Status LowerMatMulOfValues(Lowering& lowering, const Node& node,
+                                 const graph::MatMul& matmul) {
+  if (node.input(kDynamic) != graph::kNoValue) {
+    return absl::UnimplementedError(
+        absl::StrCat("node \"", node.name,
+                     "\": dynamic quantization needs constant weights and one bias per column"));
+  }
   ASSIGN_OR_RETURN(View lhs, lowering.Real(node.inputs[0], LayoutWish::kRowMajor));
   ASSIGN_OR_RETURN(View rhs, lowering.Real(node.inputs[1], LayoutWish::kRowMajor));
   if (lhs.spec.dims.size() == 1) lhs.spec.dims.insert(lhs.spec.dims.begin(), 1);
@@ -356,7 +365,8 @@ absl::Status LowerMatMulOfValues(Lowering& lowering, const Node& node, const gra
   kernels::Dims batch(rank - 2, 1);
   for (const View* view : {&lhs, &rhs}) {
     const size_t missing = rank - view->spec.dims.size();
-    for (size_t i = missing; i + 2 < rank; ++i) batch[i] = std::max(batch[i], view->spec.dims[i - missing]);
+    for (size_t i = missing; i + 2 < rank; ++i)
+      batch[i] = std::max(batch[i], view->spec.dims[i - missing]);
   }
   const int64_t batches = kernels::ElementCount(batch);
   if (BatchOf(lhs.spec.dims) != batches && BatchOf(lhs.spec.dims) != 1) {
@@ -400,9 +410,9 @@ absl::Status LowerMatMul(Lowering& lowering, const Node& node, const graph::MatM
   const graph::Shape& filter = weights.constant->shape();
   const int64_t k = filter[matmul.transpose_rhs ? 1 : 0];
   const int64_t n = filter[matmul.transpose_rhs ? 0 : 1];
-  if (bias != graph::kNoValue && (lowering.value(bias).constant == nullptr ||
-                                  lowering.value(bias).constant->count() != n ||
-                                  lowering.shape(bias).back() != n)) {
+  if (bias != graph::kNoValue &&
+      (lowering.value(bias).constant == nullptr || lowering.value(bias).constant->count() != n ||
+       lowering.shape(bias).empty() || lowering.shape(bias).back() != n)) {
     return LowerMatMulOfValues(lowering, node, matmul);
   }
   ASSIGN_OR_RETURN(Common common,
@@ -432,6 +442,13 @@ absl::Status LowerMatMul(Lowering& lowering, const Node& node, const graph::MatM
 }  // namespace
 
 absl::Status LowerAccumulation(Lowering& lowering, const Node& node) {
+  for (size_t i : {0u, 1u}) {
+    const graph::Shape& shape = lowering.shape(node.inputs[i]);
+    if (graph::ElementCount(shape) != 0) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("node \"", node.name, "\": its input ", lowering.value(node.inputs[i]).name,
+                     " ", graph::ShapeText(shape), " is empty"));
+  }
   if (const auto* conv = node.as<graph::Conv>()) return LowerConv(lowering, node, *conv);
   return LowerMatMul(lowering, node, *node.as<graph::MatMul>());
 }

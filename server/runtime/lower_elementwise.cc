@@ -72,13 +72,16 @@ absl::Status LowerPool(Lowering& lowering, const Node& node, const graph::Pool& 
     ASSIGN_OR_RETURN(window, graph::ResolveWindow(pool.window, size, pool.window.kernel));
   }
   const bool average = pool.kind == graph::Pool::Kind::kAverage;
-  const bool integer = average ? lowering.integer_activation(x) && lowering.integer_activation(out) &&
-                                     lowering.value(x).type == lowering.value(out).type
-                               : SameParams(lowering, x, out);
+  const bool integer = average
+                           ? lowering.integer_activation(x) && lowering.integer_activation(out) &&
+                                 lowering.value(x).type == lowering.value(out).type
+                           : SameParams(lowering, x, out);
 
   kernels::PoolingSpec spec;
   using Kind = kernels::PoolingSpec::Kind;
-  spec.kind = !average ? Kind::kMax : pool.count_include_pad ? Kind::kAverageIncludePad : Kind::kAverage;
+  spec.kind = !average                 ? Kind::kMax
+              : pool.count_include_pad ? Kind::kAverageIncludePad
+                                       : Kind::kAverage;
   spec.kernel = window.kernel;
   spec.strides = window.strides;
   spec.dilations = window.dilations;
@@ -90,8 +93,8 @@ absl::Status LowerPool(Lowering& lowering, const Node& node, const graph::Pool& 
   }
   ASSIGN_OR_RETURN(const View src, integer ? lowering.Stored(x, LayoutWish::kChannelsLast)
                                            : lowering.Real(x, LayoutWish::kChannelsLast));
-  const View dst =
-      lowering.NewView(src.spec.type, lowering.shape(out), LayoutOf(LayoutWish::kChannelsLast, image.size()));
+  const View dst = lowering.NewView(src.spec.type, lowering.shape(out),
+                                    LayoutOf(LayoutWish::kChannelsLast, image.size()));
   spec.src = src.spec;
   spec.dst = dst.spec;
   RETURN_IF_ERROR(
@@ -122,7 +125,8 @@ absl::Status LowerEltwise(Lowering& lowering, const Node& node, const graph::Elt
 
 // An operand with leading ones up to the result's rank. One that has as many dimensions keeps its
 // layout; one that had fewer is row-major and needs no space of its own to pass as channels-last.
-absl::StatusOr<View> Operand(Lowering& lowering, ValueId id, bool integer, LayoutWish wish, size_t rank) {
+absl::StatusOr<View> Operand(Lowering& lowering, ValueId id, bool integer, LayoutWish wish,
+                             size_t rank) {
   const size_t own_rank = lowering.shape(id).size();
   const LayoutWish own = own_rank == rank ? wish : LayoutWish::kRowMajor;
   ASSIGN_OR_RETURN(View view, integer ? lowering.Stored(id, own) : lowering.Real(id, own));
@@ -138,10 +142,10 @@ absl::Status LowerBinary(Lowering& lowering, const Node& node, const graph::Bina
   const ValueId out = node.outputs[0];
   kernels::BinarySpec spec;
   spec.operation = static_cast<Operation>(binary.operation);
-  const bool integer =
-      lowering.integer_activation(a) && lowering.integer_activation(b) &&
-      lowering.integer_activation(out) && binary.activation.kind == Activation::Kind::kNone &&
-      (spec.operation == Operation::kAdd || spec.operation == Operation::kMul);
+  const bool integer = lowering.integer_activation(a) && lowering.integer_activation(b) &&
+                       lowering.integer_activation(out) &&
+                       binary.activation.kind == Activation::Kind::kNone &&
+                       (spec.operation == Operation::kAdd || spec.operation == Operation::kMul);
   if (integer) {
     spec.a_params = ParamsOf(lowering, a);
     spec.b_params = ParamsOf(lowering, b);
@@ -153,7 +157,8 @@ absl::Status LowerBinary(Lowering& lowering, const Node& node, const graph::Bina
   LayoutWish wish = LayoutWish::kRowMajor;
   for (ValueId id : {a, b}) {
     // Channels-last only where no operand of lower rank has space of its own.
-    if (lowering.shape(id).size() == dims.size() && lowering.Preferred(id) == LayoutWish::kChannelsLast) {
+    if (lowering.shape(id).size() == dims.size() &&
+        lowering.Preferred(id) == LayoutWish::kChannelsLast) {
       wish = LayoutWish::kChannelsLast;
     }
   }
@@ -165,8 +170,8 @@ absl::Status LowerBinary(Lowering& lowering, const Node& node, const graph::Bina
   }
   ASSIGN_OR_RETURN(const View left, Operand(lowering, a, integer, wish, dims.size()));
   ASSIGN_OR_RETURN(const View right, Operand(lowering, b, integer, wish, dims.size()));
-  const View dst = lowering.NewView(integer ? lowering.value(out).type : ElementType::kFloat32, dims,
-                                    LayoutOf(wish, dims.size()));
+  const View dst = lowering.NewView(integer ? lowering.value(out).type : ElementType::kFloat32,
+                                    dims, LayoutOf(wish, dims.size()));
   spec.a = left.spec;
   spec.b = right.spec;
   spec.dst = dst.spec;
@@ -204,7 +209,8 @@ bool IsIntegerGlobalMean(const Lowering& lowering, const Node& node, const graph
   for (size_t i = 0; i < reduced.size(); ++i) {
     if (reduced[i] != (i >= 2)) return false;
   }
-  return lowering.integer_activation(node.inputs[0]) && lowering.integer_activation(node.outputs[0]) &&
+  return lowering.integer_activation(node.inputs[0]) &&
+         lowering.integer_activation(node.outputs[0]) &&
          lowering.value(node.inputs[0]).type == lowering.value(node.outputs[0]).type;
 }
 
@@ -275,7 +281,8 @@ absl::Status LowerResize(Lowering& lowering, const Node& node, const graph::Resi
     spec.scales = scales->ToFloat();
   } else {
     for (size_t i = 0; i < src.spec.dims.size(); ++i) {
-      spec.scales.push_back(static_cast<float>(dst.spec.dims[i]) / static_cast<float>(src.spec.dims[i]));
+      spec.scales.push_back(static_cast<float>(dst.spec.dims[i]) /
+                            static_cast<float>(src.spec.dims[i]));
     }
   }
   RETURN_IF_ERROR(
@@ -340,8 +347,8 @@ absl::Status LowerDynamicQuantize(Lowering& lowering, const Node& node,
   spec.samples = dims.size() < 2 ? 1 : dims[0];
   spec.elements = kernels::ElementCount(dims) / spec.samples;
   const View dst = lowering.NewView(ElementType::kUint8, dims, src.spec.layout);
-  const View params = lowering.NewView(
-      ElementType::kUint8, {spec.samples, static_cast<int64_t>(sizeof(QuantParams))});
+  const View params = lowering.NewView(ElementType::kUint8,
+                                       {spec.samples, static_cast<int64_t>(sizeof(QuantParams))});
   RETURN_IF_ERROR(lowering.Add(kernels::DynamicQuantizeKernels(), spec, {src}, {dst, params},
                                lowering.Info("DynamicQuantize", dst)));
   RETURN_IF_ERROR(lowering.DefineStored(node.outputs[0], dst));
@@ -352,9 +359,11 @@ absl::Status LowerDynamicQuantize(Lowering& lowering, const Node& node,
 
 absl::Status LowerElementwise(Lowering& lowering, const Node& node) {
   if (const auto* pool = node.as<graph::Pool>()) return LowerPool(lowering, node, *pool);
-  if (const auto* eltwise = node.as<graph::Eltwise>()) return LowerEltwise(lowering, node, *eltwise);
+  if (const auto* eltwise = node.as<graph::Eltwise>())
+    return LowerEltwise(lowering, node, *eltwise);
   if (const auto* binary = node.as<graph::Binary>()) return LowerBinary(lowering, node, *binary);
-  if (const auto* softmax = node.as<graph::Softmax>()) return LowerSoftmax(lowering, node, *softmax);
+  if (const auto* softmax = node.as<graph::Softmax>())
+    return LowerSoftmax(lowering, node, *softmax);
   if (const auto* reduce = node.as<graph::Reduce>()) return LowerReduce(lowering, node, *reduce);
   if (const auto* resize = node.as<graph::Resize>()) return LowerResize(lowering, node, *resize);
   if (node.as<graph::Cast>() != nullptr) return LowerCast(lowering, node);

@@ -26,7 +26,8 @@ absl::StatusOr<View> Source(Lowering& lowering, ValueId from, ValueId to, Layout
   if (x.quantization == out.quantization && x.type == out.type) return lowering.Stored(from, wish);
   if (lowering.integer_activation(from) && lowering.integer_activation(to)) {
     ASSIGN_OR_RETURN(const View stored, lowering.Stored(from, wish));
-    return lowering.Requantized(stored, x.quantization->params(), out.type, out.quantization->params());
+    return lowering.Requantized(stored, x.quantization->params(), out.type,
+                                out.quantization->params());
   }
   ASSIGN_OR_RETURN(const View real, lowering.Real(from, wish));
   const View stored = lowering.NewView(out.type, real.spec.dims, real.spec.layout);
@@ -52,17 +53,18 @@ bool StridesMatch(const Dims& dims, const std::vector<int64_t>& strides, Layout 
   return true;
 }
 
-absl::Status LowerTranspose(Lowering& lowering, const Node& node, const graph::Transpose& transpose) {
+absl::Status LowerTranspose(Lowering& lowering, const Node& node,
+                            const graph::Transpose& transpose) {
   const ValueId out = node.outputs[0];
-  ASSIGN_OR_RETURN(
-      const View src,
-      Source(lowering, node.inputs[0], out, lowering.Preferred(node.inputs[0])));
+  ASSIGN_OR_RETURN(const View src,
+                   Source(lowering, node.inputs[0], out, lowering.Preferred(node.inputs[0])));
   const Dims& dims = lowering.shape(out);
   const std::vector<int64_t> own = kernels::Strides(src.spec.dims, src.spec.layout);
   std::vector<int64_t> strides(dims.size());
   for (size_t i = 0; i < dims.size(); ++i) {
-    const size_t from = transpose.permutation.empty() ? dims.size() - 1 - i
-                                                      : static_cast<size_t>(transpose.permutation[i]);
+    const size_t from = transpose.permutation.empty()
+                            ? dims.size() - 1 - i
+                            : static_cast<size_t>(transpose.permutation[i]);
     strides[i] = own[from];
   }
   for (Layout layout : {Layout::kRowMajor, Layout::kChannelsLast}) {
@@ -73,16 +75,16 @@ absl::Status LowerTranspose(Lowering& lowering, const Node& node, const graph::T
     return lowering.DefineStored(out, view);
   }
   const View dst = lowering.NewView(src.spec.type, dims);
-  RETURN_IF_ERROR(lowering.AddCopy(src, dst, dims, strides, kernels::Strides(dims, Layout::kRowMajor),
-                                   0, 0, "Transpose"));
+  RETURN_IF_ERROR(lowering.AddCopy(src, dst, dims, strides,
+                                   kernels::Strides(dims, Layout::kRowMajor), 0, 0, "Transpose"));
   return lowering.DefineStored(out, dst);
 }
 
 absl::Status LowerConcat(Lowering& lowering, const Node& node, const graph::Concat& concat) {
   const ValueId out = node.outputs[0];
   const Dims& dims = lowering.shape(out);
-  const auto axis =
-      static_cast<size_t>(concat.axis < 0 ? concat.axis + static_cast<int64_t>(dims.size()) : concat.axis);
+  const auto axis = static_cast<size_t>(
+      concat.axis < 0 ? concat.axis + static_cast<int64_t>(dims.size()) : concat.axis);
   LayoutWish wish = LayoutWish::kRowMajor;
   for (ValueId id : node.inputs) {
     if (lowering.Preferred(id) == LayoutWish::kChannelsLast) wish = LayoutWish::kChannelsLast;
@@ -94,15 +96,15 @@ absl::Status LowerConcat(Lowering& lowering, const Node& node, const graph::Conc
     const Dims& part = lowering.shape(id);
     if (kernels::ElementCount(part) == 0) continue;
     ASSIGN_OR_RETURN(const View src, Source(lowering, id, out, wish));
-    RETURN_IF_ERROR(lowering.AddCopy(src, dst, part, kernels::Strides(part, src.spec.layout), strides, 0,
-                                     position * strides[axis], "Concat"));
+    RETURN_IF_ERROR(lowering.AddCopy(src, dst, part, kernels::Strides(part, src.spec.layout),
+                                     strides, 0, position * strides[axis], "Concat"));
     position += part[axis];
   }
   return lowering.DefineStored(out, dst);
 }
 
-absl::StatusOr<std::vector<int64_t>> ConstantIntegers(Lowering& lowering, const Node& node, size_t input,
-                                                      const char* what) {
+absl::StatusOr<std::vector<int64_t>> ConstantIntegers(Lowering& lowering, const Node& node,
+                                                      size_t input, const char* what) {
   const graph::Tensor* tensor = lowering.graph().ConstantInput(node, input);
   if (tensor == nullptr) {
     return absl::UnimplementedError(
@@ -117,7 +119,8 @@ absl::Status LowerSlice(Lowering& lowering, const Node& node) {
                    Source(lowering, node.inputs[0], out, lowering.Preferred(node.inputs[0])));
   const Dims& image = src.spec.dims;
   const auto rank = static_cast<int64_t>(image.size());
-  ASSIGN_OR_RETURN(const std::vector<int64_t> starts, ConstantIntegers(lowering, node, 1, "starts"));
+  ASSIGN_OR_RETURN(const std::vector<int64_t> starts,
+                   ConstantIntegers(lowering, node, 1, "starts"));
   std::vector<int64_t> axes(starts.size());
   for (size_t i = 0; i < axes.size(); ++i) axes[i] = static_cast<int64_t>(i);
   std::vector<int64_t> steps(starts.size(), 1);
@@ -127,6 +130,7 @@ absl::Status LowerSlice(Lowering& lowering, const Node& node) {
   if (node.input(4) != graph::kNoValue) {
     ASSIGN_OR_RETURN(steps, ConstantIntegers(lowering, node, 4, "steps"));
   }
+  const Dims& dims = lowering.shape(out);
   std::vector<int64_t> strides = kernels::Strides(image, src.spec.layout);
   int64_t offset = 0;
   for (size_t i = 0; i < starts.size(); ++i) {
@@ -135,9 +139,9 @@ absl::Status LowerSlice(Lowering& lowering, const Node& node) {
     int64_t start = starts[i] < 0 ? starts[i] + size : starts[i];
     start = std::clamp<int64_t>(start, 0, steps[i] < 0 ? size - 1 : size);
     offset += start * strides[axis];
-    strides[axis] *= steps[i];
+    // The step to a second element; where there is none it may be out of any range.
+    strides[axis] = dims[axis] == 1 ? 0 : strides[axis] * steps[i];
   }
-  const Dims& dims = lowering.shape(out);
   const View dst = lowering.NewView(src.spec.type, dims, src.spec.layout);
   RETURN_IF_ERROR(lowering.AddCopy(src, dst, dims, strides, kernels::Strides(dims, dst.spec.layout),
                                    offset, 0, "Slice"));
@@ -150,8 +154,9 @@ absl::Status LowerGather(Lowering& lowering, const Node& node, const graph::Gath
                    ConstantIntegers(lowering, node, 1, "indices"));
   constexpr size_t kMostIndices = 4096;
   if (indices.size() > kMostIndices) {
-    return absl::UnimplementedError(absl::StrCat("node \"", node.name, "\": gathers ", indices.size(),
-                                                 " slices, at most ", kMostIndices, " are supported"));
+    return absl::UnimplementedError(absl::StrCat("node \"", node.name, "\": gathers ",
+                                                 indices.size(), " slices, at most ", kMostIndices,
+                                                 " are supported"));
   }
   ASSIGN_OR_RETURN(const View src, Source(lowering, node.inputs[0], out, LayoutWish::kRowMajor));
   const Dims& image = src.spec.dims;
@@ -168,8 +173,8 @@ absl::Status LowerGather(Lowering& lowering, const Node& node, const graph::Gath
                              ? indices[static_cast<size_t>(i)] + image[axis]
                              : indices[static_cast<size_t>(i)];
     if (from < 0 || from >= image[axis]) {
-      return absl::InvalidArgumentError(absl::StrCat("node \"", node.name, "\": index ", from,
-                                                     " is outside of the ", image[axis], " slices"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "node \"", node.name, "\": index ", from, " is outside of the ", image[axis], " slices"));
     }
     RETURN_IF_ERROR(lowering.AddCopy(src, dst, {outer, inner}, {image[axis] * inner, 1},
                                      {picked * inner, 1}, from * inner, i * inner, "Gather"));
@@ -188,8 +193,8 @@ absl::Status LowerExpand(Lowering& lowering, const Node& node) {
     if (src.spec.dims[i - missing] != 1) strides[i] = own[i - missing];
   }
   const View dst = lowering.NewView(src.spec.type, dims);
-  RETURN_IF_ERROR(lowering.AddCopy(src, dst, dims, strides, kernels::Strides(dims, Layout::kRowMajor),
-                                   0, 0, "Expand"));
+  RETURN_IF_ERROR(lowering.AddCopy(src, dst, dims, strides,
+                                   kernels::Strides(dims, Layout::kRowMajor), 0, 0, "Expand"));
   return lowering.DefineStored(out, dst);
 }
 
@@ -207,10 +212,12 @@ absl::Status LowerPad(Lowering& lowering, const Node& node, const graph::Pad& pa
   spec.begin.assign(pads.begin(), pads.begin() + static_cast<ptrdiff_t>(pads.size() / 2));
   if (spec.mode == kernels::PadSpec::Mode::kConstant) {
     const graph::Tensor* constant = lowering.graph().ConstantInput(node, 2);
+    if (constant != nullptr && constant->count() == 0) constant = nullptr;
     const float real = constant == nullptr ? 0.0f : constant->ToFloat()[0];
     if (result.quantization.has_value() && result.type == ElementType::kUint8) {
       const kernels::QuantParams params = result.quantization->params();
-      const auto stored = kernels::RoundAndSaturate<uint8_t>(real / params.scale, params.zero_point);
+      const auto stored =
+          kernels::RoundAndSaturate<uint8_t>(real / params.scale, params.zero_point);
       std::memcpy(spec.value.data(), &stored, sizeof(stored));
     } else if (result.quantization.has_value() && result.type == ElementType::kInt8) {
       const kernels::QuantParams params = result.quantization->params();
@@ -220,7 +227,8 @@ absl::Status LowerPad(Lowering& lowering, const Node& node, const graph::Pad& pa
       std::memcpy(spec.value.data(), constant->data(), kernels::ElementSize(constant->type()));
     }
   }
-  RETURN_IF_ERROR(lowering.Add(kernels::PadKernels(), spec, {src}, {dst}, lowering.Info("Pad", dst)));
+  RETURN_IF_ERROR(
+      lowering.Add(kernels::PadKernels(), spec, {src}, {dst}, lowering.Info("Pad", dst)));
   return lowering.DefineStored(out, dst);
 }
 
@@ -239,8 +247,8 @@ absl::Status LowerMovement(Lowering& lowering, const Node& node) {
   if (const auto* gather = node.as<graph::Gather>()) return LowerGather(lowering, node, *gather);
   if (node.as<graph::Expand>() != nullptr) return LowerExpand(lowering, node);
   if (const auto* pad = node.as<graph::Pad>()) return LowerPad(lowering, node, *pad);
-  return absl::UnimplementedError(absl::StrCat("node \"", node.name, "\": ",
-                                               graph::OperationName(node.operation),
+  return absl::UnimplementedError(absl::StrCat("node \"", node.name,
+                                               "\": ", graph::OperationName(node.operation),
                                                " of values that only a call will tell"));
 }
 

@@ -73,10 +73,10 @@ absl::Status Lowering::LowerNode(const graph::Node& node) {
   for (ValueId id : node.outputs) {
     if (id == graph::kNoValue) continue;
     if (!value(id).shape.has_value() || !graph::IsStatic(shape(id))) {
-      return absl::InvalidArgumentError(absl::StrCat("node \"", node.name, "\" (",
-                                                     graph::OperationName(node.operation),
-                                                     "): the shape of its output ", value(id).name,
-                                                     " depends on the data, which is not supported"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("node \"", node.name, "\" (", graph::OperationName(node.operation),
+                       "): the shape of its output ", value(id).name,
+                       " depends on the data, which is not supported"));
     }
     if (graph::ElementCount(shape(id)) == 0) {
       return absl::InvalidArgumentError(absl::StrCat("node \"", node.name, "\": its output ",
@@ -163,7 +163,8 @@ absl::StatusOr<View> Lowering::Real(ValueId id, LayoutWish wish) {
     } else {
       kernels::ConvertSpec spec{v.type, ElementType::kFloat32,
                                 kernels::ElementCount(stored.spec.dims)};
-      RETURN_IF_ERROR(Add(kernels::ConvertKernels(), spec, {stored}, {real}, Info("Convert", real)));
+      RETURN_IF_ERROR(
+          Add(kernels::ConvertKernels(), spec, {stored}, {real}, Info("Convert", real)));
     }
     views_[id].real.push_back(real);
   }
@@ -219,7 +220,8 @@ StepInfo Lowering::Info(std::string operation, const View& output) const {
   StepInfo info;
   info.node = node_ == nullptr ? "" : node_->name;
   info.operation = std::move(operation);
-  info.output = absl::StrCat(graph::ShapeText(output.spec.dims), " ", graph::TypeText(output.spec.type));
+  info.output =
+      absl::StrCat(graph::ShapeText(output.spec.dims), " ", graph::TypeText(output.spec.type));
   return info;
 }
 
@@ -264,7 +266,8 @@ absl::Status Lowering::AddCopy(const View& src, const View& dst, const kernels::
 namespace {
 
 // The outer x channels x inner split of a per-tensor or per-axis quantization.
-absl::StatusOr<kernels::QuantizeSpec> SplitByAxis(const View& view, const Quantization& quantization) {
+absl::StatusOr<kernels::QuantizeSpec> SplitByAxis(const View& view,
+                                                  const Quantization& quantization) {
   kernels::QuantizeSpec spec;
   for (size_t i = 0; i < quantization.scale.size(); ++i) {
     spec.params.push_back({quantization.scale[i], quantization.zero_point[i]});
@@ -286,7 +289,8 @@ absl::StatusOr<kernels::QuantizeSpec> SplitByAxis(const View& view, const Quanti
 
 }  // namespace
 
-absl::Status Lowering::AddQuantize(const View& src, const Quantization& quantization, const View& dst) {
+absl::Status Lowering::AddQuantize(const View& src, const Quantization& quantization,
+                                   const View& dst) {
   ASSIGN_OR_RETURN(kernels::QuantizeSpec spec, SplitByAxis(src, quantization));
   spec.src_type = ElementType::kFloat32;
   spec.dst_type = dst.spec.type;

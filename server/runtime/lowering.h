@@ -20,8 +20,8 @@ namespace fourfold::runtime {
 enum class LayoutWish : uint8_t { kAny, kRowMajor, kChannelsLast };
 
 // Turns a graph with bound shapes into steps. A value can be held in several views: as stored
-// integers or as float32, row-major or channels-last; a conversion is added once, where first needed.
-// One use: construct, Run, Take.
+// integers or as float32, row-major or channels-last; a conversion is added once, where first
+// needed. One use: construct, Run, Take.
 class Lowering {
  public:
   // Both outlive the lowering.
@@ -59,7 +59,8 @@ class Lowering {
   absl::Status DefineStored(graph::ValueId id, View view);
   absl::Status DefineReal(graph::ValueId id, View view);
 
-  // Appends a step with the first kernel of the table that takes the spec; UNIMPLEMENTED if none does.
+  // Appends a step with the first kernel of the table that takes the spec; UNIMPLEMENTED if none
+  // does.
   template <typename Spec>
   absl::Status Add(std::span<const kernels::Kernel<Spec>> table, const Spec& spec,
                    std::vector<View> inputs, std::vector<View> outputs, StepInfo info) {
@@ -69,9 +70,9 @@ class Lowering {
     context.packed = options_.packed;
     kernels::PreparedPtr kernel = kernels::PrepareFirst(table, spec, context, options_.engine);
     if (kernel == nullptr) {
-      return absl::UnimplementedError(
-          absl::StrCat("no kernel for node \"", node_ == nullptr ? "" : node_->name, "\" (",
-                       info.operation, " -> ", info.output, ")"));
+      return absl::UnimplementedError(absl::StrCat("no kernel for node \"",
+                                                   node_ == nullptr ? "" : node_->name, "\" (",
+                                                   info.operation, " -> ", info.output, ")"));
     }
     Append(std::move(kernel), inputs, outputs, std::move(info));
     return absl::OkStatus();
@@ -83,8 +84,10 @@ class Lowering {
                        int64_t src_offset, int64_t dst_offset, std::string operation);
 
   // float32 -> the stored form of `id`, and back.
-  absl::Status AddQuantize(const View& src, const graph::Quantization& quantization, const View& dst);
-  absl::Status AddDequantize(const View& src, const graph::Quantization& quantization, const View& dst);
+  absl::Status AddQuantize(const View& src, const graph::Quantization& quantization,
+                           const View& dst);
+  absl::Status AddDequantize(const View& src, const graph::Quantization& quantization,
+                             const View& dst);
 
   // The same elements in another quantization (integers to integers, through a table).
   absl::StatusOr<View> Requantized(const View& src, kernels::QuantParams from,

@@ -8,7 +8,8 @@
 namespace fourfold::runtime {
 namespace {
 
-std::vector<TensorInfo> Describe(const graph::Graph& graph, const std::vector<graph::ValueId>& ids) {
+std::vector<TensorInfo> Describe(const graph::Graph& graph,
+                                 const std::vector<graph::ValueId>& ids) {
   std::vector<TensorInfo> infos;
   for (graph::ValueId id : ids) {
     const graph::Value& value = graph.value(id);

@@ -14,9 +14,9 @@ namespace fourfold::runtime {
 
 struct ModelOptions {
   kernels::CpuFeatures features = kernels::DetectCpuFeatures();
-  int threads = 1;            // of each run
-  std::string engine;         // only this engine's kernels; empty: any
-  size_t plans_max = 16;      // cached plans; the least recently used one goes first
+  int threads = 1;        // of each run
+  std::string engine;     // only this engine's kernels; empty: any
+  size_t plans_max = 16;  // cached plans; the least recently used one goes first
 };
 
 // One variant in memory: an optimised graph and the plans for the shapes it has met, which share
@@ -39,7 +39,8 @@ class Model {
 
   // The plan for these input shapes. Compiles at most once per shape; a compilation under way makes
   // others that want a new plan wait.
-  absl::StatusOr<std::shared_ptr<const Plan>> PlanFor(const std::vector<graph::Shape>& shapes) const;
+  absl::StatusOr<std::shared_ptr<const Plan>> PlanFor(
+      const std::vector<graph::Shape>& shapes) const;
 
   // Packed weights and plan constants now in memory.
   size_t weight_bytes() const;

@@ -31,9 +31,9 @@ absl::StatusOr<std::shared_ptr<const Plan>> CompilePlan(const graph::Graph& grap
   std::unique_ptr<Plan::Impl> impl = lowering.Take();
   impl->arena_bytes = PlaceStorages(impl->storages);
   if (impl->arena_bytes > options.arena_bytes_max) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the plan needs ", impl->arena_bytes, " bytes of working memory, allowed are ",
-                     options.arena_bytes_max));
+    return absl::ResourceExhaustedError(absl::StrCat("the plan needs ", impl->arena_bytes,
+                                                     " bytes of working memory, allowed are ",
+                                                     options.arena_bytes_max));
   }
   return std::make_shared<const Plan>(std::move(impl));
 }

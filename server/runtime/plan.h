@@ -21,11 +21,11 @@ struct TensorInfo {
 
 struct PlanOptions {
   kernels::CpuFeatures features = kernels::DetectCpuFeatures();
-  int threads = 1;                             // of the Parallel that runs the plan
-  kernels::PackedWeights* packed = nullptr;    // shared with other plans; outlives the plan
-  std::string engine;                          // only this engine's kernels (tests); empty: any
-  std::vector<graph::ValueId> observed;        // values that stay readable after a run (calibration)
-  size_t arena_bytes_max = size_t{4} << 30;    // RESOURCE_EXHAUSTED above
+  int threads = 1;                           // of the Parallel that runs the plan
+  kernels::PackedWeights* packed = nullptr;  // shared with other plans; outlives the plan
+  std::string engine;                        // only this engine's kernels (tests); empty: any
+  std::vector<graph::ValueId> observed;      // values that stay readable after a run (calibration)
+  size_t arena_bytes_max = size_t{4} << 30;  // RESOURCE_EXHAUSTED above
 };
 
 // What one step of a plan does, for reports and profiles.

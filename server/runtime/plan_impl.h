@@ -41,9 +41,9 @@ struct Plan::Impl {
   std::vector<TensorInfo> outputs;
   std::vector<Storage> storages;
   std::vector<Step> steps;
-  std::vector<StepInfo> infos;                                 // of each step
+  std::vector<StepInfo> infos;  // of each step
   std::vector<std::pair<graph::ValueId, View>> observed;
-  std::vector<std::shared_ptr<const void>> keep_alive;         // what kConstant storages point into
+  std::vector<std::shared_ptr<const void>> keep_alive;  // what kConstant storages point into
   size_t arena_bytes = 0;
   size_t constant_bytes = 0;
 };

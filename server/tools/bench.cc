@@ -39,7 +39,8 @@ absl::StatusOr<std::shared_ptr<const runtime::Model>> Load(const std::string& pa
   return model;
 }
 
-absl::StatusOr<std::vector<ProfiledStep>> Profile(const runtime::Model& model, const BenchOptions& options,
+absl::StatusOr<std::vector<ProfiledStep>> Profile(const runtime::Model& model,
+                                                  const BenchOptions& options,
                                                   kernels::Parallel& parallel) {
   ASSIGN_OR_RETURN(const std::vector<graph::Shape> shapes, model.ShapesForBatch(options.batch));
   ASSIGN_OR_RETURN(const std::shared_ptr<const runtime::Plan> plan, model.PlanFor(shapes));
@@ -47,7 +48,8 @@ absl::StatusOr<std::vector<ProfiledStep>> Profile(const runtime::Model& model, c
   std::vector<const void*> in;
   std::vector<void*> out;
   for (const auto& input : plan->inputs()) in.push_back(buffers.emplace_back(input.bytes()).data());
-  for (const auto& output : plan->outputs()) out.push_back(buffers.emplace_back(output.bytes()).data());
+  for (const auto& output : plan->outputs())
+    out.push_back(buffers.emplace_back(output.bytes()).data());
   runtime::Arena arena;
   runtime::Run(*plan, arena, in, out, parallel);  // warm
   std::vector<int64_t> step_ns(plan->steps().size(), 0);
@@ -76,12 +78,13 @@ std::string ProfileToTable(const std::vector<ProfiledStep>& steps) {
   table.AddColumn("node", Align::kLeft);
   table.AddColumn("operation", Align::kLeft);
   for (const char* title : {"us", "share", "GOP/s"}) table.AddColumn(title, Align::kRight);
-  for (const char* title : {"arithmetic", "output", "implementation"}) table.AddColumn(title, Align::kLeft);
+  for (const char* title : {"arithmetic", "output", "implementation"})
+    table.AddColumn(title, Align::kLeft);
   for (const ProfiledStep& step : steps) {
     table.AddRow({step.info.node, step.info.operation, absl::StrFormat("%.1f", step.mean_ms * 1e3),
                   absl::StrFormat("%.1f%%", 100 * step.mean_ms / total),
-                  step.info.macs == 0 ? "" : absl::StrFormat("%.1f", step.gops), step.info.arithmetic,
-                  step.info.output, step.info.implementation});
+                  step.info.macs == 0 ? "" : absl::StrFormat("%.1f", step.gops),
+                  step.info.arithmetic, step.info.output, step.info.implementation});
   }
   return table.Render();
 }
@@ -129,7 +132,8 @@ absl::StatusOr<std::vector<BenchResult>> Bench(const BenchOptions& options) {
     const Clock::time_point start = Clock::now();
     absl::StatusOr<std::shared_ptr<const runtime::Model>> model = Load(path, options);
     if (!model.ok()) {
-      return absl::Status(model.status().code(), absl::StrCat(path, ": ", model.status().message()));
+      return absl::Status(model.status().code(),
+                          absl::StrCat(path, ": ", model.status().message()));
     }
     models.push_back(*std::move(model));
     BenchResult result;
@@ -146,7 +150,8 @@ absl::StatusOr<std::vector<BenchResult>> Bench(const BenchOptions& options) {
                    quantize::Measure(models, {}, measure, nullptr));
   for (size_t i = 0; i < results.size(); ++i) {
     results[i].measurement = measurements[i];
-    results[i].speedup = measurements[0].latency.p50_ms / std::max(measurements[i].latency.p50_ms, 1e-9);
+    results[i].speedup =
+        measurements[0].latency.p50_ms / std::max(measurements[i].latency.p50_ms, 1e-9);
     if (!options.profile) continue;
     ASSIGN_OR_RETURN(results[i].steps, Profile(*models[i], options, parallel));
   }
@@ -157,8 +162,8 @@ std::string BenchToTable(const std::vector<BenchResult>& results, const BenchOpt
   using cli::Align;
   cli::Table table;
   table.AddColumn("model", Align::kLeft);
-  for (const char* title : {"p50 ms", "p90 ms", "p99 ms", "per second", "speed-up", "int8 MACs", "load ms",
-                            "resident"}) {
+  for (const char* title : {"p50 ms", "p90 ms", "p99 ms", "per second", "speed-up", "int8 MACs",
+                            "load ms", "resident"}) {
     table.AddColumn(title, Align::kRight);
   }
   table.AddColumn("kernels", Align::kLeft);
@@ -178,8 +183,8 @@ std::string BenchToTable(const std::vector<BenchResult>& results, const BenchOpt
   }
   std::string text = table.Render();
   absl::StrAppend(&text, "batch ", options.batch, ", ", options.threads,
-                  options.threads == 1 ? " thread" : " threads", ", CPU: ",
-                  std::string(kernels::CpuLevelName(options.features)), "\n");
+                  options.threads == 1 ? " thread" : " threads",
+                  ", CPU: ", std::string(kernels::CpuLevelName(options.features)), "\n");
   for (const BenchResult& result : results) {
     if (result.steps.empty()) continue;
     absl::StrAppend(&text, "\n", result.model, "\n", ProfileToTable(result.steps));

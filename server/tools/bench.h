@@ -18,7 +18,7 @@ struct BenchOptions {
   double seconds = 3.0;  // of each model
   bool profile = false;
   kernels::CpuFeatures features = kernels::DetectCpuFeatures();
-  std::string engine;    // only this engine's kernels; empty: any
+  std::string engine;  // only this engine's kernels; empty: any
 };
 
 // One step's share of a run.
@@ -31,8 +31,8 @@ struct ProfiledStep {
 struct BenchResult {
   std::string model;
   quantize::Measurement measurement;
-  double load_ms = 0;   // from file to the first plan
-  double speedup = 1;   // against the first model: its p50 / this p50
+  double load_ms = 0;               // from file to the first plan
+  double speedup = 1;               // against the first model: its p50 / this p50
   std::vector<ProfiledStep> steps;  // with `profile`
 };
 

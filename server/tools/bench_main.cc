@@ -17,16 +17,18 @@ const std::vector<cli::Flag> kFlags = {
     {"threads", "N", "Threads of one run; default 1."},
     {"seconds", "S", "How long each model is timed; default 3."},
     {"profile", "", "Also time every step by itself."},
-    {"cpu_features", "LEVEL", "Use no more than this of the CPU: native, avx2, avx512_vnni, reference, ..."},
+    {"cpu_features", "LEVEL",
+     "Use no more than this of the CPU: native, avx2, avx512_vnni, reference, ..."},
     {"engine", "NAME", "Use only this engine's kernels: onednn, reference, ..."},
     {"format", "table|json", "Default table."},
     {"help", "", "This text."},
 };
 
 void PrintHelp() {
-  std::cout << "usage: fourfold-bench MODEL.onnx [MODEL.onnx ...] [flags]\n\n"
-               "Runs each model on zeros and prints median, p90 and p99 latency. Several models are run\n"
-               "in turn in one loop; their speed-up is against the first.\n\n";
+  std::cout
+      << "usage: fourfold-bench MODEL.onnx [MODEL.onnx ...] [flags]\n\n"
+         "Runs each model on zeros and prints median, p90 and p99 latency. Several models are run\n"
+         "in turn in one loop; their speed-up is against the first.\n\n";
   for (const cli::Flag& flag : kFlags) {
     std::printf("  --%-22s %s\n",
                 (flag.value.empty() ? flag.name : absl::StrCat(flag.name, "=", flag.value)).c_str(),
@@ -58,7 +60,8 @@ int Main(const std::vector<std::string>& words) {
   }
   bool json = false;
   const absl::StatusOr<BenchOptions> options =
-      arguments.ok() ? ReadOptions(*arguments, &json) : absl::StatusOr<BenchOptions>(arguments.status());
+      arguments.ok() ? ReadOptions(*arguments, &json)
+                     : absl::StatusOr<BenchOptions>(arguments.status());
   if (!options.ok()) {
     std::cerr << "fourfold-bench: " << options.status().message() << " (see --help)\n";
     return 2;

@@ -7,7 +7,8 @@
 
 namespace fourfold::tools {
 
-// Reads a --cpu_features flag ("" is native) and keeps the engines to it. Before any kernel is prepared.
+// Reads a --cpu_features flag ("" is native) and keeps the engines to it. Before any kernel is
+// prepared.
 absl::StatusOr<kernels::CpuFeatures> ApplyCpuFlag(const std::string& text);
 
 }  // namespace fourfold::tools

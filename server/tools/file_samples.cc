@@ -39,7 +39,8 @@ class FileSamples final : public quantize::SampleSet {
   absl::StatusOr<std::vector<std::vector<std::byte>>> Read(int64_t index) const override {
     ASSIGN_OR_RETURN(const samples::Sample sample, source_->Read(index));
     std::vector<std::vector<std::byte>> arrays;
-    for (std::span<const std::byte> array : sample.inputs) arrays.emplace_back(array.begin(), array.end());
+    for (std::span<const std::byte> array : sample.inputs)
+      arrays.emplace_back(array.begin(), array.end());
     return arrays;
   }
 
@@ -55,8 +56,8 @@ class FileSamples final : public quantize::SampleSet {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<quantize::SampleSet>> OpenSamples(const std::string& path,
-                                                                 const samples::SourceOptions& options) {
+absl::StatusOr<std::unique_ptr<quantize::SampleSet>> OpenSamples(
+    const std::string& path, const samples::SourceOptions& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<samples::SampleSource> source,
                    samples::SampleSource::Open(path, options));
   return std::make_unique<FileSamples>(std::move(source));

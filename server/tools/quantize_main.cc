@@ -1,4 +1,5 @@
-// fourfold-quantize: makes the variants of one ONNX model offline. The server runs it for each upload.
+// fourfold-quantize: makes the variants of one ONNX model offline. The server runs it for each
+// upload.
 
 #include <signal.h>
 #include <unistd.h>
@@ -34,7 +35,8 @@ const std::vector<cli::Flag> kFlags = {
     {"out", "DIR", "Folder for the variants and report.json; made if it is not there."},
     {"name", "NAME", "Name of the model in the report; default: the file's name."},
     {"variants", "LIST", "Which to make, default fp32,fp16,hybrid,int8; fp32 is always made."},
-    {"calibration", "PATH", "Unlabelled samples: an .npz, or a folder of pictures. int8 needs them."},
+    {"calibration", "PATH",
+     "Unlabelled samples: an .npz, or a folder of pictures. int8 needs them."},
     {"eval", "PATH", "Samples, labelled if possible, to check the accuracy with."},
     {"labels", "FILE.csv", "Classes of a folder of evaluation pictures: lines of file,class."},
     {"resize", "N", "Pictures: pixels of the shorter side."},
@@ -47,7 +49,8 @@ const std::vector<cli::Flag> kFlags = {
     {"std", "X[,X,X]", "See scale."},
     {"threads", "N", "Threads of one run when latency is measured; default 1."},
     {"workers", "N", "Threads that run samples; default: what this process may use."},
-    {"cpu_features", "LEVEL", "Use no more than this of the CPU: native, avx2, avx512_vnni, reference, ..."},
+    {"cpu_features", "LEVEL",
+     "Use no more than this of the CPU: native, avx2, avx512_vnni, reference, ..."},
     {"measure_seconds", "S", "How long each variant is timed; default 1."},
     {"max_loss", "X", "Loss of top-1 that the default variant may have; default 0.01."},
     {"progress_fd", "N", "Write progress as JSON lines to this file descriptor."},
@@ -57,7 +60,8 @@ const std::vector<cli::Flag> kFlags = {
 
 void PrintHelp() {
   std::cout << "usage: fourfold-quantize MODEL.onnx --out=DIR [flags]\n\n"
-               "Makes fp32.onnx, fp16.onnx, hybrid.onnx and int8.onnx of a float ONNX model and measures\n"
+               "Makes fp32.onnx, fp16.onnx, hybrid.onnx and int8.onnx of a float ONNX model and "
+               "measures\n"
                "what each costs and loses on this machine: report.json.\n\n";
   for (const cli::Flag& flag : kFlags) {
     std::printf("  --%-28s %s\n",
@@ -133,18 +137,18 @@ absl::StatusOr<report::Report> Run(Job& job, ProgressPipe& pipe, cli::ProgressLi
     ASSIGN_OR_RETURN(evaluation, OpenSamples(job.eval, job.source));
   }
   RETURN_IF_ERROR(base::MakeDirectories(job.out));
-  ASSIGN_OR_RETURN(
-      report::Report report,
-      quantize::MakeVariants(
-          model.bytes(), calibration.get(), evaluation.get(), job.variants,
-          [&](const std::string& name, absl::string_view bytes) {
-            return base::WriteFileAtomically(absl::StrCat(job.out, "/", name), bytes);
-          },
-          [&](absl::string_view stage, int percent, absl::string_view message) {
-            pipe.Report(stage, percent, message);
-            line.Show(absl::StrCat(stage, ": ", message), percent / 100.0);
-          }));
-  RETURN_IF_ERROR(base::WriteFileAtomically(absl::StrCat(job.out, "/report.json"), report::ToJson(report)));
+  ASSIGN_OR_RETURN(report::Report report,
+                   quantize::MakeVariants(
+                       model.bytes(), calibration.get(), evaluation.get(), job.variants,
+                       [&](const std::string& name, absl::string_view bytes) {
+                         return base::WriteFileAtomically(absl::StrCat(job.out, "/", name), bytes);
+                       },
+                       [&](absl::string_view stage, int percent, absl::string_view message) {
+                         pipe.Report(stage, percent, message);
+                         line.Show(absl::StrCat(stage, ": ", message), percent / 100.0);
+                       }));
+  RETURN_IF_ERROR(
+      base::WriteFileAtomically(absl::StrCat(job.out, "/report.json"), report::ToJson(report)));
   return report;
 }
 
@@ -154,7 +158,8 @@ int Main(const std::vector<std::string>& words) {
     PrintHelp();
     return kDone;
   }
-  absl::StatusOr<Job> job = arguments.ok() ? ReadJob(*arguments) : absl::StatusOr<Job>(arguments.status());
+  absl::StatusOr<Job> job =
+      arguments.ok() ? ReadJob(*arguments) : absl::StatusOr<Job>(arguments.status());
   if (!job.ok()) {
     std::cerr << "fourfold-quantize: " << job.status().message() << " (see --help)\n";
     return kWrongUsage;

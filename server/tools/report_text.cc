@@ -20,21 +20,23 @@ std::string ReportToTable(const report::Report& report) {
     for (const auto& [operation, implementation] : variant.executed.kernels) {
       absl::StrAppend(&kernels, kernels.empty() ? "" : ", ", operation, "=", implementation);
     }
-    table.AddRow({absl::StrCat(variant.variant, variant.is_default ? " *" : ""),
-                  cli::FormatBytes(variant.size.file_bytes),
-                  absl::StrFormat("%.2f", variant.versus_fp32.size_ratio),
-                  absl::StrFormat("%.3f", variant.latency.p50_ms),
-                  absl::StrFormat("%.3f", variant.latency.p99_ms),
-                  absl::StrFormat("%.2fx", variant.versus_fp32.speedup),
-                  variant.labelled ? absl::StrFormat("%.4f", variant.labelled->top1) : "-",
-                  variant.fidelity ? absl::StrFormat("%.4f", variant.fidelity->top1_agreement) : "-",
-                  variant.fidelity ? absl::StrFormat("%.1f", variant.fidelity->sqnr_db) : "-",
-                  absl::StrFormat("%.2f", variant.executed.int8_macs), kernels});
+    table.AddRow(
+        {absl::StrCat(variant.variant, variant.is_default ? " *" : ""),
+         cli::FormatBytes(variant.size.file_bytes),
+         absl::StrFormat("%.2f", variant.versus_fp32.size_ratio),
+         absl::StrFormat("%.3f", variant.latency.p50_ms),
+         absl::StrFormat("%.3f", variant.latency.p99_ms),
+         absl::StrFormat("%.2fx", variant.versus_fp32.speedup),
+         variant.labelled ? absl::StrFormat("%.4f", variant.labelled->top1) : "-",
+         variant.fidelity ? absl::StrFormat("%.4f", variant.fidelity->top1_agreement) : "-",
+         variant.fidelity ? absl::StrFormat("%.1f", variant.fidelity->sqnr_db) : "-",
+         absl::StrFormat("%.2f", variant.executed.int8_macs), kernels});
   }
   std::string text = table.Render();
   absl::StrAppend(&text, "* default. CPU: ", report.cpu_isa, ", ", report.cpu_threads,
                   report.cpu_threads == 1 ? " thread" : " threads", ", batch 1.\n");
-  for (const std::string& warning : report.warnings) absl::StrAppend(&text, "warning: ", warning, "\n");
+  for (const std::string& warning : report.warnings)
+    absl::StrAppend(&text, "warning: ", warning, "\n");
   return text;
 }
 

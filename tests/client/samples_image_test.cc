@@ -78,8 +78,7 @@ TEST(ImageTest, RefusesDamagedPicturesAndOtherFiles) {
   const std::string whole = ReadText(Fixture("picture.png"));
   for (size_t length = 0; length + 20 < whole.size(); length += 11) {
     const std::string path = folder.Write("cut.png", whole.substr(0, length));
-    EXPECT_EQ(DecodeImage(path, 3, kPixelsMax).status().code(),
-              absl::StatusCode::kInvalidArgument)
+    EXPECT_EQ(DecodeImage(path, 3, kPixelsMax).status().code(), absl::StatusCode::kInvalidArgument)
         << length;
   }
   for (size_t position = 0; position < whole.size(); position += 5) {
@@ -95,9 +94,15 @@ TEST(ImageTest, RefusesDamagedPicturesAndOtherFiles) {
 
 TEST(ImageOptionsTest, ReadsTheTextOfEachOption) {
   ImageOptions options;
-  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-           {"resize", "256"}, {"crop", "224"}, {"layout", "nhwc"}, {"channel_order", "bgr"},
-           {"channels", "1"}, {"scale", "0.5"}, {"mean", "104,117,123"}, {"std", "127.5"}}) {
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"resize", "256"},
+                                                        {"crop", "224"},
+                                                        {"layout", "nhwc"},
+                                                        {"channel_order", "bgr"},
+                                                        {"channels", "1"},
+                                                        {"scale", "0.5"},
+                                                        {"mean", "104,117,123"},
+                                                        {"std", "127.5"}}) {
     EXPECT_TRUE(options.Set(name, value).ok()) << name;
   }
   EXPECT_EQ(options.resize, 256);
@@ -114,9 +119,14 @@ TEST(ImageOptionsTest, ReadsTheTextOfEachOption) {
 TEST(ImageOptionsTest, RefusesUnknownNamesAndBadValues) {
   ImageOptions options;
   EXPECT_EQ(options.Set("size", "3").code(), absl::StatusCode::kNotFound);
-  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-           {"resize", "-1"}, {"crop", "x"}, {"layout", "chw"}, {"channel_order", "rbg"},
-           {"scale", ""}, {"mean", "1,2"}, {"std", "1,2,x"}}) {
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"resize", "-1"},
+                                                        {"crop", "x"},
+                                                        {"layout", "chw"},
+                                                        {"channel_order", "rbg"},
+                                                        {"scale", ""},
+                                                        {"mean", "1,2"},
+                                                        {"std", "1,2,x"}}) {
     EXPECT_EQ(options.Set(name, value).code(), absl::StatusCode::kInvalidArgument) << name;
   }
 }

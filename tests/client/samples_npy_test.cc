@@ -89,10 +89,12 @@ struct RefusedCase {
 };
 
 TEST(NpyTest, RefusesWhatItCannotRepresentAndSaysWhy) {
-  for (const RefusedCase& refused :
-       {RefusedCase{"fortran.npy", "Fortran order"}, {"big_endian.npy", "little-endian"},
-        {"complex.npy", "'<c8'"}, {"text.npy", "'<U2'"}, {"structure.npy", "structures"},
-        {"objects.npy", "Python objects"}}) {
+  for (const RefusedCase& refused : {RefusedCase{"fortran.npy", "Fortran order"},
+                                     {"big_endian.npy", "little-endian"},
+                                     {"complex.npy", "'<c8'"},
+                                     {"text.npy", "'<U2'"},
+                                     {"structure.npy", "structures"},
+                                     {"objects.npy", "Python objects"}}) {
     const absl::StatusOr<Array> array = ReadNpyFile(Fixture(refused.file));
     EXPECT_EQ(array.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(array.status().message()), HasSubstr(refused.message));

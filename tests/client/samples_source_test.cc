@@ -73,12 +73,12 @@ TEST(SampleSourceTest, HoldsItsLimitsAtThemAndOnePast) {
   options.max_samples = 4;
   EXPECT_TRUE(Open(Fixture("stored.npz"), options).ok());
   options.max_samples = 3;
-  ExpectRefused(Open(Fixture("stored.npz"), options).status(),
-                absl::StatusCode::kResourceExhausted, "the limit is 3 samples");
+  ExpectRefused(Open(Fixture("stored.npz"), options).status(), absl::StatusCode::kResourceExhausted,
+                "the limit is 3 samples");
   options = {};
   options.max_bytes = 100;
-  ExpectRefused(Open(Fixture("stored.npz"), options).status(),
-                absl::StatusCode::kResourceExhausted, "limit of 100 bytes");
+  ExpectRefused(Open(Fixture("stored.npz"), options).status(), absl::StatusCode::kResourceExhausted,
+                "limit of 100 bytes");
 }
 
 TEST(SampleSourceTest, ReadsAFolderOfNpyFilesListedInJson) {

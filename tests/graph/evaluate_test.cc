@@ -64,8 +64,8 @@ TEST(EvaluateTest, TransposeMovesElements) {
 
 TEST(EvaluateTest, SliceCountsBackwardsWithNegativeSteps) {
   GraphBuilder b;
-  b.Add(Slice{}, {b.Constant({2, 4}, {0, 1, 2, 3, 4, 5, 6, 7}), b.Integers({-1}), b.Integers({-9}), b.Integers({1}),
-                  b.Integers({-2})});
+  b.Add(Slice{}, {b.Constant({2, 4}, {0, 1, 2, 3, 4, 5, 6, 7}), b.Integers({-1}), b.Integers({-9}),
+                  b.Integers({1}), b.Integers({-2})});
   EXPECT_THAT(Evaluated(b)->ToFloat(), ElementsAre(3, 1, 7, 5));
 }
 
@@ -117,7 +117,8 @@ TEST(EvaluateTest, ReductionsMatchHandWorkedValues) {
   EXPECT_THAT(result(Operation::kSumSquare), ElementsAre(25, 5));
   EXPECT_THAT(result(Operation::kL1), ElementsAre(7, 3));
   EXPECT_THAT(result(Operation::kL2), ElementsAre(5, FloatNear(2.2360680f, 1e-6f)));
-  EXPECT_THAT(result(Operation::kLogSumExp), ElementsAre(FloatNear(4.3132617f, 1e-5f), FloatNear(2.0485873f, 1e-5f)));
+  EXPECT_THAT(result(Operation::kLogSumExp),
+              ElementsAre(FloatNear(4.3132617f, 1e-5f), FloatNear(2.0485873f, 1e-5f)));
 }
 
 TEST(EvaluateTest, IntegerReductionsCoverShapes) {
@@ -143,7 +144,8 @@ TEST(EvaluateTest, CastsTruncateAndSaturate) {
 TEST(EvaluateTest, QuantizesWithHalfToEvenPerAxis) {
   GraphBuilder b;
   const ValueId zeros = b.Bytes(DataType::kInt8, {2}, {0, 10});
-  b.Add(Quantize{1}, {b.Constant({2, 2}, {0.5f, 1, 1.5f, -100}), b.Constant({2}, {1, 0.5f}), zeros});
+  b.Add(Quantize{1},
+        {b.Constant({2, 2}, {0.5f, 1, 1.5f, -100}), b.Constant({2}, {1, 0.5f}), zeros});
   EXPECT_THAT(Evaluated(b)->ToInt64(), ElementsAre(0, 12, 2, -128));
 }
 

@@ -57,8 +57,8 @@ TEST(InferShapesTest, ConvolutionFollowsStridesPadsAndDilations) {
 
 TEST(InferShapesTest, ConvolutionKeepsUnknownBatchAndSpace) {
   EXPECT_EQ(Inferred([](GraphBuilder& b) {
-              return b.Conv(b.Input("x", {kUnknownDim, 4, kUnknownDim, 8}), b.Filled({4, 1, 3, 3}, 0), b.kNone,
-                            Convolution({}, {}, 4));
+              return b.Conv(b.Input("x", {kUnknownDim, 4, kUnknownDim, 8}),
+                            b.Filled({4, 1, 3, 3}, 0), b.kNone, Convolution({}, {}, 4));
             }),
             (Shape{kUnknownDim, 4, kUnknownDim, 6}));
 }
@@ -116,7 +116,9 @@ TEST(InferShapesTest, CeilModeStartsNoWindowBehindTheImage) {
 }
 
 TEST(InferShapesTest, GlobalPoolLeavesOneElementPerChannel) {
-  EXPECT_EQ(Inferred([](GraphBuilder& b) { return b.GlobalAveragePool(b.Input("x", {kUnknownDim, 5, 7, 7})); }),
+  EXPECT_EQ(Inferred([](GraphBuilder& b) {
+              return b.GlobalAveragePool(b.Input("x", {kUnknownDim, 5, 7, 7}));
+            }),
             (Shape{kUnknownDim, 5, 1, 1}));
 }
 
@@ -137,7 +139,8 @@ TEST(InferShapesTest, MatMulFollowsNumpy) {
 
 TEST(InferShapesTest, BinaryBroadcastsUnknownDimensions) {
   EXPECT_EQ(Inferred([](GraphBuilder& b) {
-              return b.Sum(b.Input("a", {kUnknownDim, 1, 5, kUnknownDim}), b.Input("b", {4, 1, kUnknownDim}));
+              return b.Sum(b.Input("a", {kUnknownDim, 1, 5, kUnknownDim}),
+                           b.Input("b", {4, 1, kUnknownDim}));
             }),
             (Shape{kUnknownDim, 4, 5, kUnknownDim}));
 }
@@ -153,26 +156,47 @@ TEST(InferShapesTest, ReshapeInfersItsFreeDimension) {
 }
 
 TEST(InferShapesTest, DataMovementChangesShapesAsDocumented) {
-  EXPECT_EQ(Inferred([](GraphBuilder& b) { return b.Transpose(b.Input("x", {2, 3, 4}), {2, 0, 1}); }), (Shape{4, 2, 3}));
-  EXPECT_EQ(Inferred([](GraphBuilder& b) { return b.Transpose(b.Input("x", {2, 3, 4}), {}); }), (Shape{4, 3, 2}));
-  EXPECT_EQ(Inferred([](GraphBuilder& b) { return b.Flatten(b.Input("x", {kUnknownDim, 3, 4}), 1); }),
+  EXPECT_EQ(Inferred([](GraphBuilder& b) {
+              return b.Transpose(b.Input("x", {2, 3, 4}), {2, 0, 1});
+            }),
+            (Shape{4, 2, 3}));
+  EXPECT_EQ(Inferred([](GraphBuilder& b) {
+              return b.Transpose(b.Input("x", {2, 3, 4}), {});
+            }),
+            (Shape{4, 3, 2}));
+  EXPECT_EQ(Inferred([](GraphBuilder& b) {
+              return b.Flatten(b.Input("x", {kUnknownDim, 3, 4}), 1);
+            }),
             (Shape{kUnknownDim, 12}));
-  EXPECT_EQ(Inferred([](GraphBuilder& b) { return b.Flatten(b.Input("x", {2, 3}), 0); }), (Shape{1, 6}));
-  EXPECT_EQ(Inferred([](GraphBuilder& b) { return b.Add(Squeeze{}, {b.Input("x", {1, 3, 1})}); }), (Shape{3}));
+  EXPECT_EQ(Inferred([](GraphBuilder& b) {
+              return b.Flatten(b.Input("x", {2, 3}), 0);
+            }),
+            (Shape{1, 6}));
+  EXPECT_EQ(Inferred([](GraphBuilder& b) {
+              return b.Add(Squeeze{}, {b.Input("x", {1, 3, 1})});
+            }),
+            (Shape{3}));
   EXPECT_EQ(Inferred([](GraphBuilder& b) {
               return b.Add(Unsqueeze{}, {b.Input("x", {3, 4}), b.Integers({0, -1})});
             }),
             (Shape{1, 3, 4, 1}));
   EXPECT_EQ(Inferred([](GraphBuilder& b) {
-              return b.Add(Slice{}, {b.Input("x", {10, 8}), b.Integers({-1, 2}), b.Integers({-100, 100}),
-                                     b.Integers({0, 1}), b.Integers({-3, 2})});
+              return b.Add(Slice{},
+                           {b.Input("x", {10, 8}), b.Integers({-1, 2}), b.Integers({-100, 100}),
+                            b.Integers({0, 1}), b.Integers({-3, 2})});
             }),
             (Shape{4, 3}));
-  EXPECT_EQ(Inferred([](GraphBuilder& b) { return b.Add(Gather{1}, {b.Input("x", {5, 6, 7}), b.Integers({0, 1})}); }),
+  EXPECT_EQ(Inferred([](GraphBuilder& b) {
+              return b.Add(Gather{1}, {b.Input("x", {5, 6, 7}), b.Integers({0, 1})});
+            }),
             (Shape{5, 2, 7}));
-  EXPECT_EQ(Inferred([](GraphBuilder& b) { return b.Add(Expand{}, {b.Input("x", {3, 1}), b.Integers({2, 1, 4})}); }),
+  EXPECT_EQ(Inferred([](GraphBuilder& b) {
+              return b.Add(Expand{}, {b.Input("x", {3, 1}), b.Integers({2, 1, 4})});
+            }),
             (Shape{2, 3, 4}));
-  EXPECT_EQ(Inferred([](GraphBuilder& b) { return b.Add(Pad{}, {b.Input("x", {3, 4}), b.Integers({1, 0, -1, 2})}); }),
+  EXPECT_EQ(Inferred([](GraphBuilder& b) {
+              return b.Add(Pad{}, {b.Input("x", {3, 4}), b.Integers({1, 0, -1, 2})});
+            }),
             (Shape{3, 6}));
   EXPECT_EQ(Inferred([](GraphBuilder& b) {
               return b.Concat({b.Input("x", {kUnknownDim, 2}), b.Input("y", {5, 3})}, -1);
@@ -185,10 +209,11 @@ TEST(InferShapesTest, DataMovementChangesShapesAsDocumented) {
               return b.Add(reduce, {b.Input("x", {kUnknownDim, 3, 7, 7})});
             }),
             (Shape{kUnknownDim, 3}));
-  EXPECT_EQ(Inferred([](GraphBuilder& b) {
-              return b.Add(Resize{}, {b.Input("x", {1, 3, 5, 5}), b.Constant({4}, {1, 1, 2, 1.5f})});
-            }),
-            (Shape{1, 3, 10, 7}));
+  EXPECT_EQ(
+      Inferred([](GraphBuilder& b) {
+        return b.Add(Resize{}, {b.Input("x", {1, 3, 5, 5}), b.Constant({4}, {1, 1, 2, 1.5f})});
+      }),
+      (Shape{1, 3, 10, 7}));
 }
 
 TEST(InferShapesTest, UnknownRankStaysUnknown) {
@@ -212,7 +237,8 @@ TEST(InferShapesTest, QuantizedValueKeepsItsStoredType) {
 
 TEST(InferShapesTest, DynamicQuantizeGivesParametersPerSample) {
   GraphBuilder b;
-  const std::vector<ValueId> outputs = b.AddMany(DynamicQuantize{true}, {b.Input("x", {6, 3, 2, 2})}, 2);
+  const std::vector<ValueId> outputs =
+      b.AddMany(DynamicQuantize{true}, {b.Input("x", {6, 3, 2, 2})}, 2);
   b.Output(outputs[0]).Output(outputs[1]);
   const Graph graph = b.Build();
   EXPECT_EQ(graph.value(outputs[0]).type, DataType::kUint8);
@@ -239,26 +265,28 @@ constexpr int64_t kHuge = std::numeric_limits<int64_t>::max() / 2;
 INSTANTIATE_TEST_SUITE_P(
     Bad, InferShapesErrorTest,
     ::testing::Values(
-        BadGraph{"ConvChannels",
-                 [](GraphBuilder& b) {
-                   return b.Named("bad").Conv(b.Input("x", {1, 4, 8, 8}), b.Filled({2, 3, 3, 3}, 0));
-                 },
-                 {"Conv", "4 channels", "3 x 1 groups"}},
+        BadGraph{
+            "ConvChannels",
+            [](GraphBuilder& b) {
+              return b.Named("bad").Conv(b.Input("x", {1, 4, 8, 8}), b.Filled({2, 3, 3, 3}, 0));
+            },
+            {"Conv", "4 channels", "3 x 1 groups"}},
         BadGraph{"ConvGroups",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").Conv(b.Input("x", {1, 4, 8, 8}), b.Filled({3, 2, 3, 3}, 0), b.kNone,
-                                              Convolution({}, {}, 2));
+                   return b.Named("bad").Conv(b.Input("x", {1, 4, 8, 8}), b.Filled({3, 2, 3, 3}, 0),
+                                              b.kNone, Convolution({}, {}, 2));
                  },
                  {"divide into 2 groups"}},
         BadGraph{"ConvNoGroups",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").Conv(b.Input("x", {1, 4, 8, 8}), b.Filled({3, 2, 3, 3}, 0), b.kNone,
-                                              Convolution({}, {}, 0));
+                   return b.Named("bad").Conv(b.Input("x", {1, 4, 8, 8}), b.Filled({3, 2, 3, 3}, 0),
+                                              b.kNone, Convolution({}, {}, 0));
                  },
                  {"got 0 groups"}},
         BadGraph{"ConvBias",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").Conv(b.Input("x", {1, 3, 8, 8}), b.Filled({2, 3, 3, 3}, 0), b.Filled({3}, 0));
+                   return b.Named("bad").Conv(b.Input("x", {1, 3, 8, 8}), b.Filled({2, 3, 3, 3}, 0),
+                                              b.Filled({3}, 0));
                  },
                  {"bias", "[3]", "[2]"}},
         BadGraph{"ConvRank",
@@ -266,85 +294,110 @@ INSTANTIATE_TEST_SUITE_P(
                    return b.Named("bad").Conv(b.Input("x", {1, 3, 8}), b.Filled({2, 3, 3, 3}, 0));
                  },
                  {"[1, 3, 8]", "[2, 3, 3, 3]"}},
-        BadGraph{"ConvWindowTooLarge",
-                 [](GraphBuilder& b) {
-                   return b.Named("bad").Conv(b.Input("x", {1, 1, 2, 8}), b.Filled({1, 1, 3, 3}, 0));
-                 },
-                 {"window of 3", "dimension 2"}},
+        BadGraph{
+            "ConvWindowTooLarge",
+            [](GraphBuilder& b) {
+              return b.Named("bad").Conv(b.Input("x", {1, 1, 2, 8}), b.Filled({1, 1, 3, 3}, 0));
+            },
+            {"window of 3", "dimension 2"}},
         BadGraph{"ConvNegativePad",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").Conv(b.Input("x", {1, 1, 8, 8}), b.Filled({1, 1, 3, 3}, 0), b.kNone,
-                                              Convolution({}, {-1, 0, 0, 0}));
+                   return b.Named("bad").Conv(b.Input("x", {1, 1, 8, 8}), b.Filled({1, 1, 3, 3}, 0),
+                                              b.kNone, Convolution({}, {-1, 0, 0, 0}));
                  },
                  {"pads [?, 0, 0, 0]"}},
         BadGraph{"ConvZeroStride",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").Conv(b.Input("x", {1, 1, 8, 8}), b.Filled({1, 1, 3, 3}, 0), b.kNone,
-                                              Convolution({0, 1}, {}));
+                   return b.Named("bad").Conv(b.Input("x", {1, 1, 8, 8}), b.Filled({1, 1, 3, 3}, 0),
+                                              b.kNone, Convolution({0, 1}, {}));
                  },
                  {"strides [0, 1]"}},
         BadGraph{"ConvHugePad",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").Conv(b.Input("x", {1, 1, 8, 8}), b.Filled({1, 1, 3, 3}, 0), b.kNone,
+                   return b.Named("bad").Conv(b.Input("x", {1, 1, 8, 8}), b.Filled({1, 1, 3, 3}, 0),
+                                              b.kNone,
                                               Convolution({}, {kHuge, kHuge, kHuge, kHuge}));
                  },
                  {"pads"}},
         BadGraph{"ConvOfIntegers",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").Conv(b.Input("x", {1, 1, 8, 8}, DataType::kInt64), b.Filled({1, 1, 3, 3}, 0));
+                   return b.Named("bad").Conv(b.Input("x", {1, 1, 8, 8}, DataType::kInt64),
+                                              b.Filled({1, 1, 3, 3}, 0));
                  },
                  {"int64", "floating-point"}},
         BadGraph{"PoolKernel",
-                 [](GraphBuilder& b) { return b.Named("bad").MaxPool(b.Input("x", {1, 1, 8, 8}), {2}); },
+                 [](GraphBuilder& b) {
+                   return b.Named("bad").MaxPool(b.Input("x", {1, 1, 8, 8}), {2});
+                 },
                  {"kernel [2]", "2 numbers"}},
         BadGraph{"MatMulInner",
-                 [](GraphBuilder& b) { return b.Named("bad").MatMul(b.Input("x", {2, 3}), b.Filled({4, 5}, 0)); },
+                 [](GraphBuilder& b) {
+                   return b.Named("bad").MatMul(b.Input("x", {2, 3}), b.Filled({4, 5}, 0));
+                 },
                  {"3 and 4"}},
         BadGraph{"MatMulScalar",
-                 [](GraphBuilder& b) { return b.Named("bad").MatMul(b.Input("x", {}), b.Filled({4, 5}, 0)); },
+                 [](GraphBuilder& b) {
+                   return b.Named("bad").MatMul(b.Input("x", {}), b.Filled({4, 5}, 0));
+                 },
                  {"at least one dimension"}},
         BadGraph{"MatMulBias",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").MatMul(b.Input("x", {2, 3}), b.Filled({3, 5}, 0), b.Filled({4}, 0));
+                   return b.Named("bad").MatMul(b.Input("x", {2, 3}), b.Filled({3, 5}, 0),
+                                                b.Filled({4}, 0));
                  },
                  {"bias", "[4]", "[2, 5]"}},
         BadGraph{"BinaryShapes",
-                 [](GraphBuilder& b) { return b.Named("bad").Sum(b.Input("x", {2, 3}), b.Input("y", {2, 4})); },
+                 [](GraphBuilder& b) {
+                   return b.Named("bad").Sum(b.Input("x", {2, 3}), b.Input("y", {2, 4}));
+                 },
                  {"[2, 3]", "[2, 4]"}},
         BadGraph{"BinaryTypes",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").Sum(b.Input("x", {2}), b.Input("y", {2}, DataType::kInt64));
+                   return b.Named("bad").Sum(b.Input("x", {2}),
+                                             b.Input("y", {2}, DataType::kInt64));
                  },
                  {"float32", "int64"}},
         BadGraph{"BatchNormChannels",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").BatchNorm(b.Input("x", {1, 3, 2, 2}), {1, 1}, {0, 0}, {0, 0}, {1, 1});
+                   return b.Named("bad").BatchNorm(b.Input("x", {1, 3, 2, 2}), {1, 1}, {0, 0},
+                                                   {0, 0}, {1, 1});
                  },
                  {"[2]", "[3]"}},
         BadGraph{"ReshapeCount",
-                 [](GraphBuilder& b) { return b.Named("bad").Reshape(b.Input("x", {2, 3}), {4, 2}); },
+                 [](GraphBuilder& b) {
+                   return b.Named("bad").Reshape(b.Input("x", {2, 3}), {4, 2});
+                 },
                  {"[2, 3]", "[4, 2]"}},
         BadGraph{"ReshapeOverflow",
-                 [](GraphBuilder& b) { return b.Named("bad").Reshape(b.Input("x", {2, 3}), {kHuge, kHuge, -1}); },
+                 [](GraphBuilder& b) {
+                   return b.Named("bad").Reshape(b.Input("x", {2, 3}), {kHuge, kHuge, -1});
+                 },
                  {"fewer elements"}},
         BadGraph{"ReshapeTwoFree",
-                 [](GraphBuilder& b) { return b.Named("bad").Reshape(b.Input("x", {2, 3}), {-1, -1}); },
+                 [](GraphBuilder& b) {
+                   return b.Named("bad").Reshape(b.Input("x", {2, 3}), {-1, -1});
+                 },
                  {"two dimensions of -1"}},
         BadGraph{"ReshapeNegative",
-                 [](GraphBuilder& b) { return b.Named("bad").Reshape(b.Input("x", {2, 3}), {-2, 3}); },
-                 {"dimension -2"}},
-        BadGraph{"ExpandHuge",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").Add(Expand{}, {b.Input("x", {1}), b.Integers({kHuge, kHuge})});
+                   return b.Named("bad").Reshape(b.Input("x", {2, 3}), {-2, 3});
                  },
-                 {"Expand", "bytes"}},
+                 {"dimension -2"}},
+        BadGraph{
+            "ExpandHuge",
+            [](GraphBuilder& b) {
+              return b.Named("bad").Add(Expand{}, {b.Input("x", {1}), b.Integers({kHuge, kHuge})});
+            },
+            {"Expand", "bytes"}},
         BadGraph{"ConstantOfHugeShape",
                  [](GraphBuilder& b) {
                    return b.Named("bad").Add(ConstantOfShape{}, {b.Integers({1 << 30, 1 << 30})});
                  },
                  {"ConstantOfShape", "bytes"}},
         BadGraph{"TransposePermutation",
-                 [](GraphBuilder& b) { return b.Named("bad").Transpose(b.Input("x", {2, 3}), {0, 0}); },
+                 [](GraphBuilder& b) {
+                   return b.Named("bad").Transpose(b.Input("x", {2, 3}), {0, 0});
+                 },
                  {"[0, 0]"}},
         BadGraph{"ConcatLengths",
                  [](GraphBuilder& b) {
@@ -358,26 +411,38 @@ INSTANTIATE_TEST_SUITE_P(
                  {"axis 3"}},
         BadGraph{"SliceStep",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").Add(Slice{}, {b.Input("x", {2}), b.Integers({0}), b.Integers({1}),
-                                                       b.Integers({0}), b.Integers({0})});
+                   return b.Named("bad").Add(Slice{},
+                                             {b.Input("x", {2}), b.Integers({0}), b.Integers({1}),
+                                              b.Integers({0}), b.Integers({0})});
                  },
                  {"step 0"}},
         BadGraph{"PadCount",
-                 [](GraphBuilder& b) { return b.Named("bad").Add(Pad{}, {b.Input("x", {2, 2}), b.Integers({1, 1})}); },
+                 [](GraphBuilder& b) {
+                   return b.Named("bad").Add(Pad{}, {b.Input("x", {2, 2}), b.Integers({1, 1})});
+                 },
                  {"2 pads", "wanted 4"}},
         BadGraph{"PadOverflow",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").Add(Pad{}, {b.Input("x", {2}), b.Integers({std::numeric_limits<int64_t>::max(), 1})});
+                   return b.Named("bad").Add(
+                       Pad{},
+                       {b.Input("x", {2}), b.Integers({std::numeric_limits<int64_t>::max(), 1})});
                  },
                  {"pads"}},
-        BadGraph{"ResizeScale",
+        BadGraph{
+            "ResizeScale",
+            [](GraphBuilder& b) {
+              return b.Named("bad").Add(Resize{}, {b.Input("x", {2, 2}), b.Constant({2}, {1, -1})});
+            },
+            {"scale -1"}},
+        BadGraph{"SoftmaxAxis",
                  [](GraphBuilder& b) {
-                   return b.Named("bad").Add(Resize{}, {b.Input("x", {2, 2}), b.Constant({2}, {1, -1})});
+                   return b.Named("bad").Softmax(b.Input("x", {2, 2}), 2);
                  },
-                 {"scale -1"}},
-        BadGraph{"SoftmaxAxis", [](GraphBuilder& b) { return b.Named("bad").Softmax(b.Input("x", {2, 2}), 2); }, {"axis 2"}},
+                 {"axis 2"}},
         BadGraph{"MissingInput",
-                 [](GraphBuilder& b) { return b.Named("bad").Add(Conv{}, {b.Input("x", {1, 1, 3, 3})}); },
+                 [](GraphBuilder& b) {
+                   return b.Named("bad").Add(Conv{}, {b.Input("x", {1, 1, 3, 3})});
+                 },
                  {"input 1 is missing"}}),
     [](const auto& info) { return info.param.name; });
 

@@ -21,7 +21,8 @@ Graph FlattenAsTorch(Shape input) {
   const ValueId x = b.Relu(b.Input("x", input));
   const ValueId zero = b.Constant(Tensor::Of<int64_t>(DataType::kInt64, {}, {0}));
   const ValueId size = b.Add(Gather{0}, {b.Add(ShapeOf{}, {x}), zero});
-  const ValueId shape = b.Concat({b.Add(Unsqueeze{}, {size, b.Integers({0})}), b.Integers({-1})}, 0);
+  const ValueId shape =
+      b.Concat({b.Add(Unsqueeze{}, {size, b.Integers({0})}), b.Integers({-1})}, 0);
   b.Output(b.Add(Reshape{}, {x, shape}), "y");
   return b.Build();
 }
@@ -32,7 +33,8 @@ TEST(ShapeArithmeticTest, UnknownBatchLeavesTheRankKnown) {
 }
 
 TEST(ShapeArithmeticTest, BoundBatchResolvesTheReshapeAndDropsItsArithmetic) {
-  const absl::StatusOr<Graph> bound = BindInputShapes(FlattenAsTorch({kUnknownDim, 3, 4}), {{5, 3, 4}});
+  const absl::StatusOr<Graph> bound =
+      BindInputShapes(FlattenAsTorch({kUnknownDim, 3, 4}), {{5, 3, 4}});
   ASSERT_TRUE(bound.ok()) << bound.status();
   EXPECT_EQ(*bound->value(bound->outputs[0]).shape, (Shape{5, 12}));
   EXPECT_EQ(bound->nodes.size(), 2u);  // Relu and Reshape
@@ -67,9 +69,11 @@ TEST(ShapeArithmeticTest, PadsOfTorchAreComputed) {
   const TensorPtr zero = Tensor::Of<int64_t>(DataType::kInt64, {1}, {0});
   const ValueId rest = b.Add(ConstantOfShape{zero}, {b.Integers({2})});
   const ValueId pairs = b.Reshape(b.Concat({b.Integers({0, 0, 0, 0, 4, 4}), rest}, 0), {-1, 2});
-  const ValueId reversed = b.Add(Slice{}, {pairs, b.Integers({-1}), b.Integers({std::numeric_limits<int64_t>::min() + 1}),
-                                           b.Integers({0}), b.Integers({-1})});
-  const ValueId pads = b.Add(Cast{DataType::kInt64}, {b.Reshape(b.Transpose(reversed, {1, 0}), {-1})});
+  const ValueId reversed = b.Add(
+      Slice{}, {pairs, b.Integers({-1}), b.Integers({std::numeric_limits<int64_t>::min() + 1}),
+                b.Integers({0}), b.Integers({-1})});
+  const ValueId pads =
+      b.Add(Cast{DataType::kInt64}, {b.Reshape(b.Transpose(reversed, {1, 0}), {-1})});
   const ValueId y = b.Add(Pad{}, {x, pads});
   b.Output(y);
   const Graph graph = b.Build();
@@ -83,7 +87,8 @@ TEST(BindInputShapesTest, NamesTheInputThatDoesNotAdmitTheShape) {
   const absl::Status status = BindInputShapes(b.Build(), {{4, 3, 8, 8}}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()),
-              AllOf(HasSubstr("'image'"), HasSubstr("got shape [4, 3, 8, 8]"), HasSubstr("wanted [1, 3, 8, 8]")));
+              AllOf(HasSubstr("'image'"), HasSubstr("got shape [4, 3, 8, 8]"),
+                    HasSubstr("wanted [1, 3, 8, 8]")));
 }
 
 TEST(BindInputShapesTest, RefusesWrongCountRankAndUnknownDimensions) {
@@ -91,8 +96,10 @@ TEST(BindInputShapesTest, RefusesWrongCountRankAndUnknownDimensions) {
   b.Output(b.Relu(b.Input("x", {kUnknownDim, 3})));
   const Graph graph = b.Build();
   EXPECT_EQ(BindInputShapes(graph, {}).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(BindInputShapes(graph, {{1, 3, 1}}).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(BindInputShapes(graph, {{kUnknownDim, 3}}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(BindInputShapes(graph, {{1, 3, 1}}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(BindInputShapes(graph, {{kUnknownDim, 3}}).status().code(),
+            absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(BindInputShapes(graph, {{-7, 3}}).status().code(), absl::StatusCode::kInvalidArgument);
 }
 

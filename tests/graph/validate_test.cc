@@ -79,7 +79,8 @@ TEST(DebugTextTest, ShowsShapesTypesAndQuantization) {
   b.value(y).type = DataType::kUint8;
   b.value(y).quantization = Quantization{{0.5f}, {128}, -1};
   b.Output(y);
-  EXPECT_EQ(DebugText(b.Build()), "relu: Eltwise(x [?, 4] float32) -> relu [?, 4] uint8 {0.5, 128}\n");
+  EXPECT_EQ(DebugText(b.Build()),
+            "relu: Eltwise(x [?, 4] float32) -> relu [?, 4] uint8 {0.5, 128}\n");
 }
 
 }  // namespace

@@ -4,7 +4,8 @@
 #include "kernels/matmul.h"
 #include "testing.h"
 
-// Convolution and matrix multiplication of every engine against sums written out in int64 and double.
+// Convolution and matrix multiplication of every engine against sums written out in int64 and
+// double.
 namespace fourfold::kernels {
 namespace {
 
@@ -43,11 +44,15 @@ struct Source {
   std::vector<uint8_t> bytes;
 
   Source(Random& random, ElementType type, int64_t count) {
-    if (type == ElementType::kFloat32) reals = random.Reals(count);
-    else bytes = random.Integers<uint8_t>(count);
+    if (type == ElementType::kFloat32)
+      reals = random.Reals(count);
+    else
+      bytes = random.Integers<uint8_t>(count);
     for (size_t i = 0; i < bytes.size(); i += 7) bytes[i] = i % 2 == 0 ? 0x80 : 0xFF;  // extremes
   }
-  const void* data() const { return reals.empty() ? static_cast<const void*>(bytes.data()) : reals.data(); }
+  const void* data() const {
+    return reals.empty() ? static_cast<const void*>(bytes.data()) : reals.data();
+  }
   double At(ElementType type, int64_t i) const {
     const auto at = static_cast<size_t>(i);
     if (type == ElementType::kFloat32) return reals[at];
@@ -58,7 +63,8 @@ struct Source {
 enum class Mode { kFloat, kHalfWeights, kToUint8, kToInt8, kToFloat, kDynamic };
 
 std::string NameOf(Mode mode) {
-  return std::vector<std::string>{"float", "half", "u8", "s8", "dequantized", "dynamic"}[static_cast<size_t>(mode)];
+  return std::vector<std::string>{
+      "float", "half", "u8", "s8", "dequantized", "dynamic"}[static_cast<size_t>(mode)];
 }
 
 // Weights and constants of a mode; keeps what the Accumulation borrows.
@@ -81,7 +87,8 @@ struct Constants {
     }
     bias = random.Reals(channels);
     sum.activation = {Activation::Kind::kRelu, 0, 0};
-    if (mode != Mode::kFloat && mode != Mode::kHalfWeights) MakeIntegers(random, mode, channels, count);
+    if (mode != Mode::kFloat && mode != Mode::kHalfWeights)
+      MakeIntegers(random, mode, channels, count);
     sum.bias = bias;
     sum.multiplier = multiplier;
     sum.residual = dst_type == ElementType::kFloat32;
@@ -89,7 +96,8 @@ struct Constants {
 
   void MakeIntegers(Random& random, Mode mode, int64_t channels, int64_t count) {
     integers = random.Integers<int8_t>(count, -64, 64);  // proof against 16-bit saturation
-    for (int64_t i = 0; i < count; ++i) weights[static_cast<size_t>(i)] = integers[static_cast<size_t>(i)];
+    for (int64_t i = 0; i < count; ++i)
+      weights[static_cast<size_t>(i)] = integers[static_cast<size_t>(i)];
     sum.weights = integers.data();
     sum.weights_type = ElementType::kInt8;
     multiplier = random.Reals(channels, 0.0005f, 0.01f);
@@ -104,7 +112,8 @@ struct Constants {
     if (mode == Mode::kToFloat) return;
     dst_type = mode == Mode::kToUint8 ? ElementType::kUint8 : ElementType::kInt8;
     sum.dst_zero_point = mode == Mode::kToUint8 ? 5 : -7;
-    sum.activation = mode == Mode::kToUint8 ? Activation{Activation::Kind::kClip, 0.0f, 100.0f} : Activation{};
+    sum.activation =
+        mode == Mode::kToUint8 ? Activation{Activation::Kind::kClip, 0.0f, 100.0f} : Activation{};
   }
 };
 
@@ -113,15 +122,18 @@ template <typename Spec, typename Want>
 void ExpectSums(std::span<const Kernel<Spec>> table, const Spec& spec, const Constants& constants,
                 std::vector<const void*> inputs, int64_t count, const Want& want) {
   if (constants.dst_type == ElementType::kFloat32) {
-    const std::vector<float> got = testing::ExpectEnginesAgree<float>(table, spec, inputs, count, 2e-5);
+    const std::vector<float> got =
+        testing::ExpectEnginesAgree<float>(table, spec, inputs, count, 2e-5);
     std::vector<float> expected;
     for (int64_t i = 0; i < count; ++i) expected.push_back(static_cast<float>(want(i)));
     EXPECT_LE(testing::Error(got, expected), 1e-5);
   } else if (constants.dst_type == ElementType::kUint8) {
-    const std::vector<uint8_t> got = testing::ExpectEnginesAgree<uint8_t>(table, spec, inputs, count, 0);
+    const std::vector<uint8_t> got =
+        testing::ExpectEnginesAgree<uint8_t>(table, spec, inputs, count, 0);
     for (size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], want(static_cast<int64_t>(i))) << i;
   } else {
-    const std::vector<int8_t> got = testing::ExpectEnginesAgree<int8_t>(table, spec, inputs, count, 0);
+    const std::vector<int8_t> got =
+        testing::ExpectEnginesAgree<int8_t>(table, spec, inputs, count, 0);
     for (size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], want(static_cast<int64_t>(i))) << i;
   }
 }
@@ -150,8 +162,17 @@ std::vector<ConvolutionCase> ConvolutionCases() {
   Random random(20240501);
   for (int i = 0; i < 6; ++i) {
     const int64_t groups = random.Integer(1, 3);
-    ConvolutionCase c{"random" + std::to_string(i), random.Integer(1, 3), groups * random.Integer(1, 20),
-                      groups * random.Integer(1, 40), groups, {}, {}, {}, {}, {}, {}};
+    ConvolutionCase c{"random" + std::to_string(i),
+                      random.Integer(1, 3),
+                      groups * random.Integer(1, 20),
+                      groups * random.Integer(1, 40),
+                      groups,
+                      {},
+                      {},
+                      {},
+                      {},
+                      {},
+                      {}};
     for (int d = 0; d < 2; ++d) {
       c.in.push_back(random.Integer(7, 14));
       c.kernel.push_back(random.Integer(1, 4));
@@ -165,12 +186,12 @@ std::vector<ConvolutionCase> ConvolutionCases() {
   return cases;
 }
 
-class ConvolutionTest
-    : public ::testing::TestWithParam<std::tuple<ConvolutionCase, Mode, Layout>> {};
+class ConvolutionTest : public ::testing::TestWithParam<std::tuple<ConvolutionCase, Mode, Layout>> {
+};
 
 // The sum behind output element (image, o, place), in row-major order of the weights.
-double NaiveSum(const ConvolutionSpec& spec, const Constants& constants, const Source& source, double zero,
-                int64_t image, int64_t o, const Dims& place) {
+double NaiveSum(const ConvolutionSpec& spec, const Constants& constants, const Source& source,
+                double zero, int64_t image, int64_t o, const Dims& place) {
   const std::vector<int64_t> strides = Strides(spec.src.dims, spec.src.layout);
   const int64_t group_in = spec.weights[1];
   const int64_t group = o / (spec.weights[0] / spec.groups);
@@ -182,7 +203,8 @@ double NaiveSum(const ConvolutionSpec& spec, const Constants& constants, const S
     int64_t rest = tap, offset = image * strides[0];
     bool inside = true;
     for (size_t d = space; d-- > 0;) {
-      const int64_t at = place[d] * spec.strides[d] - spec.pads_begin[d] + rest % kernel[d] * spec.dilations[d];
+      const int64_t at =
+          place[d] * spec.strides[d] - spec.pads_begin[d] + rest % kernel[d] * spec.dilations[d];
       rest /= kernel[d];
       inside = inside && at >= 0 && at < spec.src.dims[d + 2];
       offset += at * strides[d + 2];
@@ -199,8 +221,12 @@ double NaiveSum(const ConvolutionSpec& spec, const Constants& constants, const S
 TEST_P(ConvolutionTest, EqualsTheDefinition) {
   const auto& [c, mode, layout] = GetParam();
   Random random(static_cast<uint32_t>(std::hash<std::string>{}(c.name) % 100000));
-  ConvolutionSpec spec{.groups = c.groups, .strides = c.strides, .dilations = c.dilations,
-                       .pads_begin = c.begin, .pads_end = c.end, .sum = {}};
+  ConvolutionSpec spec{.groups = c.groups,
+                       .strides = c.strides,
+                       .dilations = c.dilations,
+                       .pads_begin = c.begin,
+                       .pads_end = c.end,
+                       .sum = {}};
   spec.src = {.dims = {c.batch, c.channels}, .layout = layout};
   spec.dst = {.dims = {c.batch, c.outputs}, .layout = layout};
   spec.weights = {c.outputs, c.channels / c.groups};
@@ -253,8 +279,8 @@ TEST_P(ConvolutionTest, EqualsTheDefinition) {
 INSTANTIATE_TEST_SUITE_P(
     Cases, ConvolutionTest,
     ::testing::Combine(::testing::ValuesIn(ConvolutionCases()),
-                       ::testing::Values(Mode::kFloat, Mode::kHalfWeights, Mode::kToUint8, Mode::kToInt8,
-                                         Mode::kToFloat, Mode::kDynamic),
+                       ::testing::Values(Mode::kFloat, Mode::kHalfWeights, Mode::kToUint8,
+                                         Mode::kToInt8, Mode::kToFloat, Mode::kDynamic),
                        ::testing::Values(Layout::kRowMajor, Layout::kChannelsLast)),
     [](const auto& info) {
       return std::get<0>(info.param).name + "_" + NameOf(std::get<1>(info.param)) +
@@ -266,8 +292,13 @@ TEST(ConvolutionSpecTest, ASumTooLongForInt32IsRefused) {
   const std::vector<float> multiplier(1, 1.0f);
   for (const int64_t channels : {kMaxExactSum, kMaxExactSum + 1}) {
     ConvolutionSpec spec{.src = {.type = ElementType::kUint8, .dims = {1, channels, 1}},
-                         .dst = {.type = ElementType::kFloat32, .dims = {1, 1, 1}}, .weights = {1, channels, 1},
-                         .strides = {1}, .dilations = {1}, .pads_begin = {0}, .pads_end = {0}, .sum = {}};
+                         .dst = {.type = ElementType::kFloat32, .dims = {1, 1, 1}},
+                         .weights = {1, channels, 1},
+                         .strides = {1},
+                         .dilations = {1},
+                         .pads_begin = {0},
+                         .pads_end = {0},
+                         .sum = {}};
     spec.sum.arithmetic = Arithmetic::kStaticInt8;
     spec.sum.weights = weights.data();
     spec.sum.weights_type = ElementType::kInt8;
@@ -278,8 +309,14 @@ TEST(ConvolutionSpecTest, ASumTooLongForInt32IsRefused) {
 
 TEST(ConvolutionSpecTest, PreparationsOfOneIdShareTheirPackedWeights) {
   const std::vector<float> weights(64, 1.0f);
-  ConvolutionSpec spec{.src = {.dims = {1, 8, 4}}, .dst = {.dims = {1, 8, 4}}, .weights = {8, 8, 1},
-                       .strides = {1}, .dilations = {1}, .pads_begin = {0}, .pads_end = {0}, .sum = {}};
+  ConvolutionSpec spec{.src = {.dims = {1, 8, 4}},
+                       .dst = {.dims = {1, 8, 4}},
+                       .weights = {8, 8, 1},
+                       .strides = {1},
+                       .dilations = {1},
+                       .pads_begin = {0},
+                       .pads_end = {0},
+                       .sum = {}};
   spec.sum.weights = weights.data();
   spec.sum.weights_id = 9;
   PackedWeights packed;
@@ -303,9 +340,17 @@ TEST_P(MatMulTest, EqualsTheDefinition) {
   Random random(static_cast<uint32_t>(c.m * 10007 + c.n * 101 + c.k + flags));
   const bool constant = mode != Mode::kFloat || (c.rhs_batch == 1 && c.m % 2 == 0);
   Constants constants(random, mode, c.n, c.rhs_batch * c.n * c.k);
-  MatMulSpec spec{.src_type = constants.src_type, .dst_type = constants.dst_type, .lhs_batch = c.lhs_batch,
-                  .rhs_batch = c.rhs_batch, .m = c.m, .n = c.n, .k = c.k, .transpose_lhs = transpose_lhs,
-                  .transpose_rhs = transpose_rhs, .samples = c.lhs_batch, .sum = {}};
+  MatMulSpec spec{.src_type = constants.src_type,
+                  .dst_type = constants.dst_type,
+                  .lhs_batch = c.lhs_batch,
+                  .rhs_batch = c.rhs_batch,
+                  .m = c.m,
+                  .n = c.n,
+                  .k = c.k,
+                  .transpose_lhs = transpose_lhs,
+                  .transpose_rhs = transpose_rhs,
+                  .samples = c.lhs_batch,
+                  .sum = {}};
   if (!constant) constants.sum.weights = nullptr;
   spec.sum = constants.sum;
   const int64_t batch = std::max(c.lhs_batch, c.rhs_batch), count = batch * c.m * c.n;
@@ -327,9 +372,12 @@ TEST_P(MatMulTest, EqualsTheDefinition) {
     if (mode == Mode::kDynamic) zero = p.zero_point;
     double total = 0;
     for (int64_t k = 0; k < c.k; ++k) {
-      const int64_t left = (c.lhs_batch == 1 ? 0 : b) * c.m * c.k + (transpose_lhs ? k * c.m + m : m * c.k + k);
-      const int64_t right = (c.rhs_batch == 1 ? 0 : b) * c.k * c.n + (transpose_rhs ? n * c.k + k : k * c.n + n);
-      total += (source.At(constants.src_type, left) - zero) * constants.weights[static_cast<size_t>(right)];
+      const int64_t left =
+          (c.lhs_batch == 1 ? 0 : b) * c.m * c.k + (transpose_lhs ? k * c.m + m : m * c.k + k);
+      const int64_t right =
+          (c.rhs_batch == 1 ? 0 : b) * c.k * c.n + (transpose_rhs ? n * c.k + k : k * c.n + n);
+      total += (source.At(constants.src_type, left) - zero) *
+               constants.weights[static_cast<size_t>(right)];
     }
     const auto o = static_cast<size_t>(n);
     if (constants.dst_type != ElementType::kFloat32) return expected.Integer(total, o);
@@ -342,14 +390,15 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Combine(::testing::Values(MatMulCase{1, 1, 1, 1, 1}, MatMulCase{1, 1, 15, 17, 16},
                                          MatMulCase{1, 1, 1, 1000, 64}, MatMulCase{3, 1, 4, 63, 65},
                                          MatMulCase{2, 2, 5, 64, 31}, MatMulCase{1, 3, 7, 35, 131}),
-                       ::testing::Values(Mode::kFloat, Mode::kHalfWeights, Mode::kToUint8, Mode::kToInt8,
-                                         Mode::kToFloat, Mode::kDynamic),
+                       ::testing::Values(Mode::kFloat, Mode::kHalfWeights, Mode::kToUint8,
+                                         Mode::kToInt8, Mode::kToFloat, Mode::kDynamic),
                        ::testing::Values(0, 1, 2, 3)),
     [](const auto& info) {
       const MatMulCase& c = std::get<0>(info.param);
-      return "b" + std::to_string(c.lhs_batch) + "x" + std::to_string(c.rhs_batch) + "_m" + std::to_string(c.m) +
-             "_n" + std::to_string(c.n) + "_k" + std::to_string(c.k) + "_" + NameOf(std::get<1>(info.param)) +
-             (std::get<2>(info.param) & 1 ? "_lt" : "") + (std::get<2>(info.param) & 2 ? "_rt" : "");
+      return "b" + std::to_string(c.lhs_batch) + "x" + std::to_string(c.rhs_batch) + "_m" +
+             std::to_string(c.m) + "_n" + std::to_string(c.n) + "_k" + std::to_string(c.k) + "_" +
+             NameOf(std::get<1>(info.param)) + (std::get<2>(info.param) & 1 ? "_lt" : "") +
+             (std::get<2>(info.param) & 2 ? "_rt" : "");
     });
 
 }  // namespace

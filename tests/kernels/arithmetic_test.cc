@@ -11,8 +11,8 @@ namespace {
 // From the format's definition: (-1)^s (1 + f) 2^(e - 15).
 double ValueOfHalf(uint16_t half) {
   const int sign = half >> 15, exponent = half >> 10 & 31, fraction = half & 1023;
-  const double magnitude = exponent == 0 ? std::ldexp(fraction, -24)
-                                         : std::ldexp(1024 + fraction, exponent - 25);
+  const double magnitude =
+      exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
   return sign != 0 ? -magnitude : magnitude;
 }
 

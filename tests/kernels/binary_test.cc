@@ -19,8 +19,14 @@ class BinaryTest : public ::testing::TestWithParam<std::tuple<Case, Layout>> {
  protected:
   BinarySpec Spec(Operation operation, ElementType a, ElementType b, ElementType dst) {
     const auto& [c, layout] = GetParam();
-    return {.operation = operation, .a = {a, c.a, layout}, .b = {b, c.b, layout}, .dst = {dst, c.dst, layout},
-            .a_params = {}, .b_params = {}, .dst_params = {}, .activation = {}};
+    return {.operation = operation,
+            .a = {a, c.a, layout},
+            .b = {b, c.b, layout},
+            .dst = {dst, c.dst, layout},
+            .a_params = {},
+            .b_params = {},
+            .dst_params = {},
+            .activation = {}};
   }
 
   // Calls check(i of dst, i of a, i of b) for every element.
@@ -60,9 +66,11 @@ TEST_P(BinaryTest, Floats) {
   Random random(1);
   const std::vector<float> a = random.Reals(ElementCount(c.a), 0.5f, 3.0f);
   const std::vector<float> b = random.Reals(ElementCount(c.b), 0.5f, 3.0f);
-  for (const Operation operation : {Operation::kAdd, Operation::kSub, Operation::kMul, Operation::kDiv,
-                                    Operation::kMax, Operation::kMin, Operation::kPow}) {
-    BinarySpec spec = Spec(operation, ElementType::kFloat32, ElementType::kFloat32, ElementType::kFloat32);
+  for (const Operation operation :
+       {Operation::kAdd, Operation::kSub, Operation::kMul, Operation::kDiv, Operation::kMax,
+        Operation::kMin, Operation::kPow}) {
+    BinarySpec spec =
+        Spec(operation, ElementType::kFloat32, ElementType::kFloat32, ElementType::kFloat32);
     spec.activation = {Activation::Kind::kClip, -0.5f, 2.0f};
     const std::vector<float> got = testing::ExpectEnginesAgree<float>(
         BinaryKernels(), spec, {a.data(), b.data()}, ElementCount(c.dst), 1e-6);
@@ -97,10 +105,12 @@ void ExpectIntegers(Fixture& fixture, BinarySpec spec, const auto& for_all) {
   for_all([&](size_t at, size_t at_a, size_t at_b) {
     float value = 0;
     if (spec.operation == Operation::kAdd) {
-      value = std::fma(static_cast<float>(a[at_a]), ra, std::fma(static_cast<float>(b[at_b]), rb, fixed));
+      value = std::fma(static_cast<float>(a[at_a]), ra,
+                       std::fma(static_cast<float>(b[at_b]), rb, fixed));
     } else {
-      const volatile float product = static_cast<float>((a[at_a] - pa.zero_point) * (b[at_b] - pb.zero_point)) *
-                                     (pa.scale * pb.scale / pd.scale);
+      const volatile float product =
+          static_cast<float>((a[at_a] - pa.zero_point) * (b[at_b] - pb.zero_point)) *
+          (pa.scale * pb.scale / pd.scale);
       value = product + zd;
     }
     ASSERT_EQ(got[at], RoundOnce<T>(value));
@@ -121,25 +131,33 @@ TEST_P(BinaryTest, Integers) {
 INSTANTIATE_TEST_SUITE_P(
     Cases, BinaryTest,
     ::testing::Combine(
-        ::testing::Values(Case{"one", {1}, {1}, {1}}, Case{"lane15", {15}, {15}, {15}}, Case{"lane16", {16}, {16}, {16}},
-                          Case{"lane17", {17}, {17}, {17}}, Case{"lane35", {35}, {35}, {35}},
+        ::testing::Values(Case{"one", {1}, {1}, {1}}, Case{"lane15", {15}, {15}, {15}},
+                          Case{"lane16", {16}, {16}, {16}}, Case{"lane17", {17}, {17}, {17}},
+                          Case{"lane35", {35}, {35}, {35}},
                           Case{"equal", {2, 17, 5, 3}, {2, 17, 5, 3}, {2, 17, 5, 3}},
-                          Case{"scalarb", {3, 33}, {1, 1}, {3, 33}}, Case{"scalara", {1, 1}, {3, 33}, {3, 33}},
+                          Case{"scalarb", {3, 33}, {1, 1}, {3, 33}},
+                          Case{"scalara", {1, 1}, {3, 33}, {3, 33}},
                           Case{"channel", {2, 31, 4, 4}, {1, 31, 1, 1}, {2, 31, 4, 4}},
                           Case{"gate", {2, 6, 5, 5}, {2, 6, 1, 1}, {2, 6, 5, 5}},
                           Case{"both", {4, 1, 7, 1}, {1, 5, 1, 6}, {4, 5, 7, 6}},
                           Case{"big", {1, 64, 40, 41}, {1, 64, 40, 41}, {1, 64, 40, 41}}),
         ::testing::Values(Layout::kRowMajor, Layout::kChannelsLast)),
     [](const auto& info) {
-      return std::get<0>(info.param).name + (std::get<1>(info.param) == Layout::kRowMajor ? "_nchw" : "_nhwc");
+      return std::get<0>(info.param).name +
+             (std::get<1>(info.param) == Layout::kRowMajor ? "_nchw" : "_nhwc");
     });
 
 // Computed once with ONNX Runtime 1.31's QLinearAdd and QLinearMul on a CPU with AVX2.
 TEST(BinaryRuleTest, TiesGoToTheEvenStoredValueAfterTheZeroPoint) {
   const std::vector<uint8_t> a = {0, 1, 2, 3, 4, 5}, b = {0, 0, 0, 0, 0, 0};
-  BinarySpec spec{.operation = Operation::kAdd, .a = {ElementType::kUint8, {6}}, .b = {ElementType::kUint8, {6}},
-                  .dst = {ElementType::kUint8, {6}}, .a_params = {0.5f, 0}, .b_params = {0.5f, 0},
-                  .dst_params = {1.0f, 1}, .activation = {}};
+  BinarySpec spec{.operation = Operation::kAdd,
+                  .a = {ElementType::kUint8, {6}},
+                  .b = {ElementType::kUint8, {6}},
+                  .dst = {ElementType::kUint8, {6}},
+                  .a_params = {0.5f, 0},
+                  .b_params = {0.5f, 0},
+                  .dst_params = {1.0f, 1},
+                  .activation = {}};
   const auto run = [&] {
     return testing::RunEngine<uint8_t>(BinaryKernels(), "reference", spec, {a.data(), b.data()}, 6);
   };
@@ -150,8 +168,14 @@ TEST(BinaryRuleTest, TiesGoToTheEvenStoredValueAfterTheZeroPoint) {
 }
 
 TEST(BinarySpecTest, IntegersHaveNoActivationAndOnlyAddAndMultiply) {
-  BinarySpec spec{.operation = Operation::kSub, .a = {ElementType::kUint8, {1}}, .b = {ElementType::kUint8, {1}},
-                  .dst = {ElementType::kUint8, {1}}, .a_params = {}, .b_params = {}, .dst_params = {}, .activation = {}};
+  BinarySpec spec{.operation = Operation::kSub,
+                  .a = {ElementType::kUint8, {1}},
+                  .b = {ElementType::kUint8, {1}},
+                  .dst = {ElementType::kUint8, {1}},
+                  .a_params = {},
+                  .b_params = {},
+                  .dst_params = {},
+                  .activation = {}};
   EXPECT_EQ(PrepareFirst(BinaryKernels(), spec, {}), nullptr);
   spec.operation = Operation::kAdd;
   EXPECT_NE(PrepareFirst(BinaryKernels(), spec, {}), nullptr);

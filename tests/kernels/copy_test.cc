@@ -58,7 +58,8 @@ class LayoutChangeTest : public ::testing::TestWithParam<Dims> {};
 
 TEST_P(LayoutChangeTest, BothWays) {
   const Dims dims = GetParam();
-  CopySpec spec{.dims = dims, .src_strides = Strides(dims, Layout::kRowMajor),
+  CopySpec spec{.dims = dims,
+                .src_strides = Strides(dims, Layout::kRowMajor),
                 .dst_strides = Strides(dims, Layout::kChannelsLast)};
   ExpectCopiedInEverySize(spec, ElementCount(dims), ElementCount(dims));
   std::swap(spec.src_strides, spec.dst_strides);
@@ -86,13 +87,17 @@ TEST(CopyTest, AnyPermutation) {
 }
 
 TEST(CopyTest, ScalarsSlicesReversalsAndBroadcasts) {
-  ExpectCopied<uint32_t>({.dims = {}, .src_strides = {}, .dst_strides = {}, .src_offset = 2, .dst_offset = 1}, 3, 3);
+  ExpectCopied<uint32_t>(
+      {.dims = {}, .src_strides = {}, .dst_strides = {}, .src_offset = 2, .dst_offset = 1}, 3, 3);
   ExpectCopied<uint32_t>({.dims = {0, 4}, .src_strides = {4, 1}, .dst_strides = {4, 1}}, 1, 4);
-  ExpectCopied<uint8_t>({.dims = {3, 4}, .src_strides = {10, 2}, .dst_strides = {4, 1}, .src_offset = 1}, 40, 12);
-  ExpectCopied<uint32_t>({.dims = {9}, .src_strides = {-1}, .dst_strides = {1}, .src_offset = 8}, 9, 9);
+  ExpectCopied<uint8_t>(
+      {.dims = {3, 4}, .src_strides = {10, 2}, .dst_strides = {4, 1}, .src_offset = 1}, 40, 12);
+  ExpectCopied<uint32_t>({.dims = {9}, .src_strides = {-1}, .dst_strides = {1}, .src_offset = 8}, 9,
+                         9);
   ExpectCopied<uint16_t>({.dims = {5, 7}, .src_strides = {0, 1}, .dst_strides = {7, 1}}, 7, 35);
   ExpectCopied<uint64_t>({.dims = {5, 7}, .src_strides = {1, 0}, .dst_strides = {7, 1}}, 5, 35);
-  ExpectCopied<uint8_t>({.dims = {2, 6}, .src_strides = {6, 1}, .dst_strides = {20, 1}, .dst_offset = 5}, 12, 40);
+  ExpectCopied<uint8_t>(
+      {.dims = {2, 6}, .src_strides = {6, 1}, .dst_strides = {20, 1}, .dst_offset = 5}, 12, 40);
 }
 
 TEST(CopyTest, OneLongRowIsSharedByThreads) {
@@ -100,18 +105,25 @@ TEST(CopyTest, OneLongRowIsSharedByThreads) {
 }
 
 TEST(CopyTest, RefusesOddElementSizes) {
-  EXPECT_EQ(PrepareFirst(CopyKernels(), CopySpec{.element_bytes = 3, .dims = {1}, .src_strides = {1},
-                                                 .dst_strides = {1}}, {}), nullptr);
+  EXPECT_EQ(
+      PrepareFirst(
+          CopyKernels(),
+          CopySpec{.element_bytes = 3, .dims = {1}, .src_strides = {1}, .dst_strides = {1}}, {}),
+      nullptr);
 }
 
-std::vector<float> Padded(PadSpec::Mode mode, Dims src_dims, Dims begin, Dims dst_dims, Layout layout) {
-  PadSpec spec{.mode = mode, .src = {.dims = src_dims, .layout = layout},
-               .dst = {.dims = dst_dims, .layout = layout}, .begin = begin};
+std::vector<float> Padded(PadSpec::Mode mode, Dims src_dims, Dims begin, Dims dst_dims,
+                          Layout layout) {
+  PadSpec spec{.mode = mode,
+               .src = {.dims = src_dims, .layout = layout},
+               .dst = {.dims = dst_dims, .layout = layout},
+               .begin = begin};
   const float value = -1.0f;
   std::memcpy(spec.value.data(), &value, sizeof(value));
   std::vector<float> src(static_cast<size_t>(ElementCount(src_dims)));
   std::iota(src.begin(), src.end(), 1.0f);
-  return testing::ExpectEnginesAgree<float>(PadKernels(), spec, {src.data()}, ElementCount(dst_dims), 0);
+  return testing::ExpectEnginesAgree<float>(PadKernels(), spec, {src.data()},
+                                            ElementCount(dst_dims), 0);
 }
 
 TEST(PadTest, EachModeInOneDimension) {
@@ -126,40 +138,48 @@ TEST(PadTest, EachModeInOneDimension) {
 TEST(PadTest, CropsWithNegativePads) {
   EXPECT_EQ(Padded(PadSpec::Mode::kConstant, {2, 3}, {-1, 1}, {2, 3}, Layout::kRowMajor),
             (std::vector<float>{-1, 4, 5, -1, -1, -1}));
-  EXPECT_EQ(Padded(PadSpec::Mode::kEdge, {4}, {-2}, {3}, Layout::kRowMajor), (std::vector<float>{3, 4, 4}));
+  EXPECT_EQ(Padded(PadSpec::Mode::kEdge, {4}, {-2}, {3}, Layout::kRowMajor),
+            (std::vector<float>{3, 4, 4}));
 }
 
 TEST(PadTest, ChannelsLastPadsSpace) {
-  EXPECT_EQ(Padded(PadSpec::Mode::kConstant, {1, 2, 1, 2}, {0, 0, 0, 1}, {1, 2, 1, 4}, Layout::kChannelsLast),
+  EXPECT_EQ(Padded(PadSpec::Mode::kConstant, {1, 2, 1, 2}, {0, 0, 0, 1}, {1, 2, 1, 4},
+                   Layout::kChannelsLast),
             (std::vector<float>{-1, -1, 1, 2, 3, 4, -1, -1}));
-  EXPECT_EQ(Padded(PadSpec::Mode::kReflect, {1, 2, 1, 2}, {0, 0, 0, 1}, {1, 2, 1, 4}, Layout::kChannelsLast),
+  EXPECT_EQ(Padded(PadSpec::Mode::kReflect, {1, 2, 1, 2}, {0, 0, 0, 1}, {1, 2, 1, 4},
+                   Layout::kChannelsLast),
             (std::vector<float>{3, 4, 1, 2, 3, 4, 1, 2}));
 }
 
-std::vector<float> Resized(ResizeSpec spec, Dims src_dims, Dims dst_dims, Layout layout, std::vector<float> src) {
+std::vector<float> Resized(ResizeSpec spec, Dims src_dims, Dims dst_dims, Layout layout,
+                           std::vector<float> src) {
   spec.src = {.dims = src_dims, .layout = layout};
   spec.dst = {.dims = dst_dims, .layout = layout};
   for (size_t d = 0; d < src_dims.size(); ++d) {
     spec.scales.push_back(static_cast<float>(dst_dims[d]) / static_cast<float>(src_dims[d]));
   }
-  return testing::ExpectEnginesAgree<float>(ResizeKernels(), spec, {src.data()}, ElementCount(dst_dims), 1e-6);
+  return testing::ExpectEnginesAgree<float>(ResizeKernels(), spec, {src.data()},
+                                            ElementCount(dst_dims), 1e-6);
 }
 
 // The expected arrays are those of the ONNX operator's published examples.
 TEST(ResizeTest, LinearUpsamplesWithHalfPixels) {
-  const std::vector<float> want = {1, 1.25f, 1.75f, 2, 1.5f, 1.75f, 2.25f, 2.5f,
-                                   2.5f, 2.75f, 3.25f, 3.5f, 3, 3.25f, 3.75f, 4};
+  const std::vector<float> want = {1,    1.25f, 1.75f, 2,    1.5f, 1.75f, 2.25f, 2.5f,
+                                   2.5f, 2.75f, 3.25f, 3.5f, 3,    3.25f, 3.75f, 4};
   const ResizeSpec spec{.mode = ResizeSpec::Mode::kLinear};
   EXPECT_EQ(Resized(spec, {1, 1, 2, 2}, {1, 1, 4, 4}, Layout::kRowMajor, {1, 2, 3, 4}), want);
   std::vector<float> two;
   for (float value : want) two.insert(two.end(), {value, -value});
-  EXPECT_EQ(Resized(spec, {1, 2, 2, 2}, {1, 2, 4, 4}, Layout::kChannelsLast, {1, -1, 2, -2, 3, -3, 4, -4}), two);
+  EXPECT_EQ(Resized(spec, {1, 2, 2, 2}, {1, 2, 4, 4}, Layout::kChannelsLast,
+                    {1, -1, 2, -2, 3, -3, 4, -4}),
+            two);
 }
 
 TEST(ResizeTest, LinearAlignsCorners) {
   const ResizeSpec spec{.mode = ResizeSpec::Mode::kLinear,
                         .coordinates = ResizeSpec::Coordinates::kAlignCorners};
-  const std::vector<float> got = Resized(spec, {1, 1, 2, 2}, {1, 1, 2, 4}, Layout::kRowMajor, {1, 2, 3, 4});
+  const std::vector<float> got =
+      Resized(spec, {1, 1, 2, 2}, {1, 1, 2, 4}, Layout::kRowMajor, {1, 2, 3, 4});
   EXPECT_LE(testing::Error(got, {1, 4 / 3.f, 5 / 3.f, 2, 3, 10 / 3.f, 11 / 3.f, 4}), 1e-6);
 }
 
@@ -167,8 +187,10 @@ TEST(ResizeTest, NearestRepeatsAndSkips) {
   const ResizeSpec half{.mode = ResizeSpec::Mode::kNearest};
   EXPECT_EQ(Resized(half, {1, 1, 1, 2}, {1, 1, 1, 6}, Layout::kRowMajor, {1, 2}),
             (std::vector<float>{1, 1, 1, 2, 2, 2}));
-  EXPECT_EQ(Resized(half, {1, 1, 1, 4}, {1, 1, 1, 2}, Layout::kRowMajor, {1, 2, 3, 4}), (std::vector<float>{1, 3}));
-  const ResizeSpec floor{.mode = ResizeSpec::Mode::kNearest, .coordinates = ResizeSpec::Coordinates::kAsymmetric,
+  EXPECT_EQ(Resized(half, {1, 1, 1, 4}, {1, 1, 1, 2}, Layout::kRowMajor, {1, 2, 3, 4}),
+            (std::vector<float>{1, 3}));
+  const ResizeSpec floor{.mode = ResizeSpec::Mode::kNearest,
+                         .coordinates = ResizeSpec::Coordinates::kAsymmetric,
                          .nearest = ResizeSpec::Nearest::kFloor};
   EXPECT_EQ(Resized(floor, {1, 2, 2}, {1, 2, 4}, Layout::kChannelsLast, {1, 10, 2, 20}),
             (std::vector<float>{1, 10, 1, 10, 2, 20, 2, 20}));

@@ -22,7 +22,8 @@ TEST(CpuFeaturesTest, ReferenceIsNothing) {
 
 TEST(CpuFeaturesTest, ALevelIncludesTheOnesBelow) {
   EXPECT_EQ(ParseCpuFeatures("avx512", kServer).features, kAvx2 | kAvx512);
-  EXPECT_EQ(ParseCpuFeatures("i8mm", kNeon | kNeonDot | kNeonI8mm).features, kNeon | kNeonDot | kNeonI8mm);
+  EXPECT_EQ(ParseCpuFeatures("i8mm", kNeon | kNeonDot | kNeonI8mm).features,
+            kNeon | kNeonDot | kNeonI8mm);
 }
 
 TEST(CpuFeaturesTest, RefusesWhatTheCpuLacks) {
@@ -54,8 +55,13 @@ TEST(CpuFeaturesTest, DetectedFeaturesNameALevelThatParses) {
 
 TEST(CpuFeaturesTest, WithoutFeaturesOnlyTheReferenceIsChosen) {
   const std::vector<float> weights(9, 1.0f);
-  ConvolutionSpec spec{.src = {.dims = {1, 1, 5, 5}}, .dst = {.dims = {1, 1, 3, 3}}, .weights = {1, 1, 3, 3},
-                       .strides = {1, 1}, .dilations = {1, 1}, .pads_begin = {0, 0}, .pads_end = {0, 0},
+  ConvolutionSpec spec{.src = {.dims = {1, 1, 5, 5}},
+                       .dst = {.dims = {1, 1, 3, 3}},
+                       .weights = {1, 1, 3, 3},
+                       .strides = {1, 1},
+                       .dilations = {1, 1},
+                       .pads_begin = {0, 0},
+                       .pads_end = {0, 0},
                        .sum = {}};
   spec.sum.weights = weights.data();
   const PreparedPtr kernel = PrepareFirst(ConvolutionKernels(), spec, {.features = kNoFeatures});

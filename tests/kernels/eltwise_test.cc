@@ -51,10 +51,12 @@ double InDouble(const EltwiseSpec& spec, double x) {
 std::vector<EltwiseSpec> Functions() {
   std::vector<EltwiseSpec> specs;
   for (int f = static_cast<int>(Function::kAbs); f < static_cast<int>(Function::kTable); ++f) {
-    specs.push_back({.function = static_cast<Function>(f), .activation = {Kind::kNone, 0.2f, 0.5f}});
+    specs.push_back(
+        {.function = static_cast<Function>(f), .activation = {Kind::kNone, 0.2f, 0.5f}});
   }
   for (int k = 0; k <= static_cast<int>(Kind::kElu); ++k) {
-    specs.push_back({.function = Function::kActivation, .activation = {static_cast<Kind>(k), 0.3f, 1.5f}});
+    specs.push_back(
+        {.function = Function::kActivation, .activation = {static_cast<Kind>(k), 0.3f, 1.5f}});
   }
   return specs;
 }
@@ -88,9 +90,9 @@ TEST(EltwiseTableTest, EntriesQuantizeTheFunctionOfEachStoredValue) {
   const EltwiseSpec table =
       MakeTable(relu, ElementType::kInt8, {0.5f, -10}, ElementType::kUint8, {0.25f, 3});
   EXPECT_EQ(table.function, Function::kTable);
-  EXPECT_EQ(table.table[static_cast<uint8_t>(-128)], 3);        // negative: the zero point
-  EXPECT_EQ(table.table[static_cast<uint8_t>(-9)], 3 + 2);      // 0.5 real, 2 steps
-  EXPECT_EQ(table.table[127], 255);                             // 68.5 real: saturated
+  EXPECT_EQ(table.table[static_cast<uint8_t>(-128)], 3);    // negative: the zero point
+  EXPECT_EQ(table.table[static_cast<uint8_t>(-9)], 3 + 2);  // 0.5 real, 2 steps
+  EXPECT_EQ(table.table[127], 255);                         // 68.5 real: saturated
 }
 
 TEST(EltwiseTableTest, LooksUpEveryByte) {

@@ -1,5 +1,5 @@
-// What is oneDNN's alone: which implementation serves, sharing of packed weights, threads, and exact
-// integers on a CPU without dot products. Results are compared with plain loops written here.
+// What is oneDNN's alone: which implementation serves, sharing of packed weights, threads, and
+// exact integers on a CPU without dot products. Results are compared with plain loops written here.
 #include "kernels/onednn/onednn.h"
 
 #include <gtest/gtest.h>
@@ -38,7 +38,8 @@ void Execute(const PreparedKernel& kernel, std::vector<const void*> inputs, void
              Parallel& parallel) {
   const std::shared_ptr<void> scratch = AllocateAligned(kernel.scratch_bytes());
   void* const outputs[] = {output};
-  kernel.Run({.inputs = inputs, .outputs = outputs, .scratch = scratch.get(), .parallel = &parallel});
+  kernel.Run(
+      {.inputs = inputs, .outputs = outputs, .scratch = scratch.get(), .parallel = &parallel});
 }
 
 void Execute(const PreparedKernel& kernel, std::vector<const void*> inputs, void* output) {
@@ -68,11 +69,13 @@ struct Shape {
   int64_t batch, channels, height, width, outputs, kernel, stride, pad, groups;
   int64_t dilation = 1;
 
-  int64_t Out(int64_t in) const { return (in + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1; }
+  int64_t Out(int64_t in) const {
+    return (in + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
+  }
   friend void PrintTo(const Shape& s, std::ostream* out) {
     *out << "n" << s.batch << "c" << s.channels << "x" << s.height << "x" << s.width << "_o"
-         << s.outputs << "k" << s.kernel << "s" << s.stride << "p" << s.pad << "g" << s.groups << "d"
-         << s.dilation;
+         << s.outputs << "k" << s.kernel << "s" << s.stride << "p" << s.pad << "g" << s.groups
+         << "d" << s.dilation;
   }
 };
 
@@ -152,8 +155,9 @@ std::string CheckStatic(const Shape& s, const StaticCase& c, int threads = 1) {
   std::vector<float> bias(s.outputs), multiplier(s.outputs);
   for (int64_t o = 0; o < s.outputs; ++o) {
     bias[o] = static_cast<float>((o * 37) % 2001 - 1000);
-    multiplier[o] = o % 3 == 0 ? std::exp2(-std::ceil(std::log2(100.0f * static_cast<float>(length))))
-                               : 0.9f / (80.0f * static_cast<float>(length) + static_cast<float>(o));
+    multiplier[o] = o % 3 == 0
+                        ? std::exp2(-std::ceil(std::log2(100.0f * static_cast<float>(length))))
+                        : 0.9f / (80.0f * static_cast<float>(length) + static_cast<float>(o));
     if (std::is_same_v<Result, float>) multiplier[o] *= 0.01f;
   }
   spec.sum.arithmetic = Arithmetic::kStaticInt8;
@@ -228,21 +232,22 @@ TEST_P(Convolutions, StaticInt8IsByteExact) {
   const Activation clip{Activation::Kind::kClip, 0.0f, 95.5f};
   const Activation leaky{Activation::Kind::kLeakyRelu, 0.1f};
   const int limit = WeightLimit(GetParam());
-  EXPECT_NE((CheckStatic<uint8_t, uint8_t>(GetParam(), {.activation = relu, .weight_limit = limit})), "");
+  EXPECT_NE(
+      (CheckStatic<uint8_t, uint8_t>(GetParam(), {.activation = relu, .weight_limit = limit})), "");
   EXPECT_NE((CheckStatic<uint8_t, uint8_t>(
                 GetParam(), {.src_zero_point = 131, .dst_zero_point = 117, .weight_limit = limit})),
             "");
-  EXPECT_NE((CheckStatic<uint8_t, uint8_t>(GetParam(), {.src_zero_point = 3,
-                                                       .dst_zero_point = 20,
-                                                       .activation = clip,
-                                                       .weight_limit = limit})),
-            "");
-  EXPECT_NE((CheckStatic<uint8_t, int8_t>(GetParam(), {.src_zero_point = 255,
-                                                      .dst_zero_point = -1,
-                                                      .activation = leaky,
-                                                      .weight_limit = limit},
-                                          2)),
-            "");
+  EXPECT_NE(
+      (CheckStatic<uint8_t, uint8_t>(
+          GetParam(),
+          {.src_zero_point = 3, .dst_zero_point = 20, .activation = clip, .weight_limit = limit})),
+      "");
+  EXPECT_NE(
+      (CheckStatic<uint8_t, int8_t>(
+          GetParam(),
+          {.src_zero_point = 255, .dst_zero_point = -1, .activation = leaky, .weight_limit = limit},
+          2)),
+      "");
   EXPECT_NE((CheckStatic<uint8_t, float>(
                 GetParam(), {.src_zero_point = 9, .activation = relu, .weight_limit = limit})),
             "");
@@ -253,10 +258,10 @@ TEST_P(Convolutions, StaticInt8WithResidualIsByteExactAlsoInPlace) {
   const int limit = WeightLimit(GetParam());
   for (const bool alias : {false, true}) {
     EXPECT_NE((CheckStatic<uint8_t, float>(GetParam(), {.src_zero_point = 128,
-                                                       .activation = relu,
-                                                       .residual = true,
-                                                       .alias = alias,
-                                                       .weight_limit = limit})),
+                                                        .activation = relu,
+                                                        .residual = true,
+                                                        .alias = alias,
+                                                        .weight_limit = limit})),
               "");
   }
 }
@@ -267,7 +272,8 @@ TEST_P(Convolutions, SignedSourcesAreByteExact) {
     return;
   }
   EXPECT_NE((CheckStatic<int8_t, int8_t>(GetParam(), {})), "");
-  EXPECT_NE((CheckStatic<int8_t, uint8_t>(GetParam(), {.src_zero_point = -7, .dst_zero_point = 5})), "");
+  EXPECT_NE((CheckStatic<int8_t, uint8_t>(GetParam(), {.src_zero_point = -7, .dst_zero_point = 5})),
+            "");
 }
 
 TEST_P(Convolutions, DynamicInt8DoesNotDependOnBatchMates) {
@@ -346,8 +352,9 @@ TEST_P(Convolutions, FloatAddsBiasAndResidualInPlaceOrNot) {
     std::vector<float> in_place = residual;
     Execute(*kernel, {src.data(), in_place.data()}, in_place.data(), parallel);
     EXPECT_EQ(apart, in_place);
-    const double bound = 1.2e-7 * static_cast<double>(ElementCount(spec.weights)) /
-                             static_cast<double>(s.outputs) + 1e-5;
+    const double bound =
+        1.2e-7 * static_cast<double>(ElementCount(spec.weights)) / static_cast<double>(s.outputs) +
+        1e-5;
     for (size_t i = 0; i < sums.size(); ++i) {
       const double value = sums[i] + bias[i % s.outputs] + residual[i];
       ASSERT_NEAR(apart[i], std::clamp(value, 0.0, 6.0), bound) << kernel->implementation();
@@ -533,14 +540,13 @@ std::vector<Sum> Products(const MatMulShape& s, const std::vector<Lhs>& lhs,
 
 class MatMuls : public testing::TestWithParam<MatMulShape> {};
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, MatMuls,
-    testing::Values(MatMulShape{1, 1, 1, 1000, 1280, false, true},
-                    MatMulShape{1, 1, 5, 33, 17, false, false},
-                    MatMulShape{4, 1, 16, 64, 32, false, false},
-                    MatMulShape{1, 1, 16, 24, 40, true, false},
-                    MatMulShape{3, 1, 16, 24, 40, true, true}),
-    testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(Shapes, MatMuls,
+                         testing::Values(MatMulShape{1, 1, 1, 1000, 1280, false, true},
+                                         MatMulShape{1, 1, 5, 33, 17, false, false},
+                                         MatMulShape{4, 1, 16, 64, 32, false, false},
+                                         MatMulShape{1, 1, 16, 24, 40, true, false},
+                                         MatMulShape{3, 1, 16, 24, 40, true, true}),
+                         testing::PrintToStringParamName());
 
 TEST_P(MatMuls, StaticInt8IsByteExact) {
   const MatMulShape& s = GetParam();
@@ -567,8 +573,8 @@ TEST_P(MatMuls, StaticInt8IsByteExact) {
     std::vector<uint8_t> got(sums.size(), 77), wanted;
     for (size_t i = 0; i < sums.size(); ++i) {
       const size_t n = i % s.n;
-      wanted.push_back(RoundAndSaturate<uint8_t>((static_cast<float>(sums[i]) + bias[n]) * multiplier[n],
-                                                 zero_point));
+      wanted.push_back(RoundAndSaturate<uint8_t>(
+          (static_cast<float>(sums[i]) + bias[n]) * multiplier[n], zero_point));
     }
     ThreadEach parallel(2);
     Execute(*kernel, {lhs.data()}, got.data(), parallel);
@@ -644,7 +650,8 @@ TEST_P(MatMuls, DynamicInt8DoesNotDependOnBatchMates) {
                                     lhs.begin() + (begin + rows_per_sample) * s.k);
     std::vector<float> by_itself(rows_per_sample * s.n);
     Execute(*single, {part.data(), &params[sample]}, by_itself.data());
-    EXPECT_EQ(std::memcmp(by_itself.data(), &got[begin * s.n], by_itself.size() * sizeof(float)), 0);
+    EXPECT_EQ(std::memcmp(by_itself.data(), &got[begin * s.n], by_itself.size() * sizeof(float)),
+              0);
     const auto sums = Products<int32_t>(one, part, rhs, params[sample].zero_point);
     for (size_t i = 0; i < sums.size(); ++i) {
       const size_t n = i % s.n;
@@ -656,15 +663,14 @@ TEST_P(MatMuls, DynamicInt8DoesNotDependOnBatchMates) {
 
 class FloatMatMuls : public testing::TestWithParam<MatMulShape> {};
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, FloatMatMuls,
-    testing::Values(MatMulShape{1, 1, 1, 1000, 1280, false, true},
-                    MatMulShape{4, 1, 16, 64, 32, false, false},
-                    MatMulShape{4, 4, 16, 24, 32, false, true},
-                    MatMulShape{1, 3, 7, 5, 9, false, false},
-                    MatMulShape{3, 1, 16, 24, 40, true, true},
-                    MatMulShape{3, 3, 16, 24, 40, true, false}),
-    testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(Shapes, FloatMatMuls,
+                         testing::Values(MatMulShape{1, 1, 1, 1000, 1280, false, true},
+                                         MatMulShape{4, 1, 16, 64, 32, false, false},
+                                         MatMulShape{4, 4, 16, 24, 32, false, true},
+                                         MatMulShape{1, 3, 7, 5, 9, false, false},
+                                         MatMulShape{3, 1, 16, 24, 40, true, true},
+                                         MatMulShape{3, 3, 16, 24, 40, true, false}),
+                         testing::PrintToStringParamName());
 
 TEST_P(FloatMatMuls, ConstantAndGivenRightSidesAgreeWithTheOracle) {
   const MatMulShape& s = GetParam();
@@ -729,7 +735,8 @@ TEST(OnednnPooling, CountsOnlyElementsInsideTheImage) {
     PoolingSpec spec;
     spec.kind = PoolingSpec::Kind::kAverage;
     spec.src = {ElementType::kFloat32, {1, 16, 4, 4}, layout};
-    spec.dst = {ElementType::kFloat32, {1, 16, 2, 2}, layout};  // rounded up: reaches past the image
+    spec.dst = {
+        ElementType::kFloat32, {1, 16, 2, 2}, layout};  // rounded up: reaches past the image
     spec.kernel = {3, 3};
     spec.strides = {2, 2};
     spec.pads_begin = spec.pads_end = {0, 0};

@@ -24,7 +24,8 @@ double ValueAt(ElementType type, const void* data, int64_t i) {
 }
 
 // Elements of the window of output (image, channel, place), and how many lie in the padded image.
-std::vector<double> WindowOf(const PoolingSpec& spec, const void* data, const Dims& index, int64_t* padded) {
+std::vector<double> WindowOf(const PoolingSpec& spec, const void* data, const Dims& index,
+                             int64_t* padded) {
   const std::vector<int64_t> strides = Strides(spec.src.dims, spec.src.layout);
   std::vector<double> values;
   *padded = 0;
@@ -60,16 +61,19 @@ void ExpectPooled(const PoolingSpec& spec, const std::vector<T>& src, bool globa
     const double value = static_cast<double>(got[static_cast<size_t>(offset)]);
     double sum = 0, high = -INFINITY;
     for (double x : window) sum += x, high = std::max(high, x);
-    const double size = static_cast<double>(
-        spec.kind == PoolingSpec::Kind::kAverageIncludePad ? padded : static_cast<int64_t>(window.size()));
+    const double size = static_cast<double>(spec.kind == PoolingSpec::Kind::kAverageIncludePad
+                                                ? padded
+                                                : static_cast<int64_t>(window.size()));
     if (spec.kind == PoolingSpec::Kind::kMax) {
       ASSERT_EQ(value, high);
     } else if constexpr (std::is_same_v<T, float>) {
       ASSERT_NEAR(value, sum / size, 1e-5);
     } else if (global) {
       const auto total = static_cast<float>(sum - spec.src_params.zero_point * size);
-      const float scale = spec.src_params.scale / (spec.dst_params.scale * static_cast<float>(size));
-      ASSERT_EQ(got[static_cast<size_t>(offset)], RoundAndSaturate<T>(total * scale, spec.dst_params.zero_point));
+      const float scale =
+          spec.src_params.scale / (spec.dst_params.scale * static_cast<float>(size));
+      ASSERT_EQ(got[static_cast<size_t>(offset)],
+                RoundAndSaturate<T>(total * scale, spec.dst_params.zero_point));
     } else {
       float total = 0;
       for (double x : window) {
@@ -88,11 +92,19 @@ void ExpectPooled(const PoolingSpec& spec, const std::vector<T>& src, bool globa
 
 TEST_P(PoolingTest, EqualsTheDefinition) {
   const auto& [c, kind, type, layout] = GetParam();
-  if (kind != PoolingSpec::Kind::kMax && !c.dilations.empty()) GTEST_SKIP() << "averages are not dilated";
+  if (kind != PoolingSpec::Kind::kMax && !c.dilations.empty())
+    GTEST_SKIP() << "averages are not dilated";
   Random random(static_cast<uint32_t>(std::hash<std::string>{}(c.name) % 100000));
-  PoolingSpec spec{.kind = kind, .src = {type, c.src, layout}, .dst = {type, {c.src[0], c.src[1]}, layout},
-                   .kernel = c.kernel, .strides = c.strides, .dilations = c.dilations,
-                   .pads_begin = c.begin, .pads_end = c.end, .src_params = {0.05f, 3}, .dst_params = {0.05f, 3}};
+  PoolingSpec spec{.kind = kind,
+                   .src = {type, c.src, layout},
+                   .dst = {type, {c.src[0], c.src[1]}, layout},
+                   .kernel = c.kernel,
+                   .strides = c.strides,
+                   .dilations = c.dilations,
+                   .pads_begin = c.begin,
+                   .pads_end = c.end,
+                   .src_params = {0.05f, 3},
+                   .dst_params = {0.05f, 3}};
   spec.dst.dims.insert(spec.dst.dims.end(), c.out.begin(), c.out.end());
   if (kind != PoolingSpec::Kind::kMax) spec.dst_params = {0.04f, -5};
   const int64_t count = ElementCount(c.src);
@@ -106,21 +118,29 @@ TEST_P(PoolingTest, EqualsTheDefinition) {
 std::string NameOf(const ::testing::TestParamInfo<PoolingTest::ParamType>& info) {
   const auto& [c, kind, type, layout] = info.param;
   const std::vector<std::string> kinds = {"max", "average", "averagepad"};
-  return c.name + "_" + kinds[static_cast<size_t>(kind)] + "_" + std::string(ElementTypeName(type)) +
-         (layout == Layout::kRowMajor ? "_nchw" : "_nhwc");
+  return c.name + "_" + kinds[static_cast<size_t>(kind)] + "_" +
+         std::string(ElementTypeName(type)) + (layout == Layout::kRowMajor ? "_nchw" : "_nhwc");
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, PoolingTest,
     ::testing::Combine(
-        ::testing::Values(Case{"global7x7", {2, 300, 7, 7}, {7, 7}, {1, 1}, {}, {0, 0}, {0, 0}, {1, 1}},
-                          Case{"global1", {1, 1, 1}, {1}, {1}, {}, {0}, {0}, {1}},
-                          Case{"two", {1, 15, 8, 6}, {2, 2}, {2, 2}, {}, {0, 0}, {0, 0}, {4, 3}},
-                          Case{"padded", {2, 17, 9, 9}, {3, 3}, {2, 2}, {}, {1, 1}, {1, 1}, {5, 5}},
-                          Case{"ceil", {1, 5, 6, 6}, {3, 3}, {2, 2}, {}, {0, 0}, {0, 0}, {3, 3}},
-                          Case{"dilated", {1, 35, 9, 9}, {3, 2}, {1, 2}, {2, 3}, {1, 0}, {0, 1}, {6, 4}},
-                          Case{"line", {3, 64, 11}, {4}, {3}, {}, {1}, {2}, {4}},
-                          Case{"volume", {1, 3, 4, 5, 6}, {2, 3, 2}, {2, 1, 3}, {}, {0, 1, 0}, {0, 1, 0}, {2, 5, 2}}),
+        ::testing::Values(
+            Case{"global7x7", {2, 300, 7, 7}, {7, 7}, {1, 1}, {}, {0, 0}, {0, 0}, {1, 1}},
+            Case{"global1", {1, 1, 1}, {1}, {1}, {}, {0}, {0}, {1}},
+            Case{"two", {1, 15, 8, 6}, {2, 2}, {2, 2}, {}, {0, 0}, {0, 0}, {4, 3}},
+            Case{"padded", {2, 17, 9, 9}, {3, 3}, {2, 2}, {}, {1, 1}, {1, 1}, {5, 5}},
+            Case{"ceil", {1, 5, 6, 6}, {3, 3}, {2, 2}, {}, {0, 0}, {0, 0}, {3, 3}},
+            Case{"dilated", {1, 35, 9, 9}, {3, 2}, {1, 2}, {2, 3}, {1, 0}, {0, 1}, {6, 4}},
+            Case{"line", {3, 64, 11}, {4}, {3}, {}, {1}, {2}, {4}},
+            Case{"volume",
+                 {1, 3, 4, 5, 6},
+                 {2, 3, 2},
+                 {2, 1, 3},
+                 {},
+                 {0, 1, 0},
+                 {0, 1, 0},
+                 {2, 5, 2}}),
         ::testing::Values(PoolingSpec::Kind::kMax, PoolingSpec::Kind::kAverage,
                           PoolingSpec::Kind::kAverageIncludePad),
         ::testing::Values(ElementType::kFloat32, ElementType::kUint8, ElementType::kInt8),

@@ -21,8 +21,12 @@ std::vector<float> Values(Random& random, int64_t count) {
 template <typename T>
 void ExpectQuantized(ElementType type, int64_t channels, int64_t inner) {
   Random random(static_cast<uint32_t>(channels * 1000 + inner));
-  QuantizeSpec spec{.outer = 2, .channels = channels, .inner = inner, .src_type = ElementType::kFloat32,
-                    .dst_type = type, .params = {}};
+  QuantizeSpec spec{.outer = 2,
+                    .channels = channels,
+                    .inner = inner,
+                    .src_type = ElementType::kFloat32,
+                    .dst_type = type,
+                    .params = {}};
   for (int64_t c = 0; c < channels; ++c) {
     spec.params.push_back({c == 0 ? 1.0f : random.Real(0.01f, 2.0f),
                            static_cast<int32_t>(random.Integer(std::numeric_limits<T>::min(),
@@ -30,16 +34,19 @@ void ExpectQuantized(ElementType type, int64_t channels, int64_t inner) {
   }
   const int64_t count = 2 * channels * inner;
   const std::vector<float> src = Values(random, count);
-  const std::vector<T> got = testing::ExpectEnginesAgree<T>(QuantizeKernels(), spec, {src.data()}, count, 0);
+  const std::vector<T> got =
+      testing::ExpectEnginesAgree<T>(QuantizeKernels(), spec, {src.data()}, count, 0);
   std::vector<float> want_back;
   for (int64_t i = 0; i < count; ++i) {
     const QuantParams& p = spec.params[static_cast<size_t>(i / inner % channels)];
     const auto at = static_cast<size_t>(i);
-    ASSERT_EQ(got[at], RoundAndSaturate<T>(src[at] / p.scale, p.zero_point)) << i << ": " << src[at];
+    ASSERT_EQ(got[at], RoundAndSaturate<T>(src[at] / p.scale, p.zero_point))
+        << i << ": " << src[at];
     want_back.push_back(static_cast<float>(got[at] - p.zero_point) * p.scale);
   }
   std::swap(spec.src_type, spec.dst_type);
-  EXPECT_EQ(testing::ExpectEnginesAgree<float>(DequantizeKernels(), spec, {got.data()}, count, 0), want_back);
+  EXPECT_EQ(testing::ExpectEnginesAgree<float>(DequantizeKernels(), spec, {got.data()}, count, 0),
+            want_back);
 }
 
 TEST_P(QuantizeTest, PerTensor) {
@@ -56,11 +63,12 @@ TEST_P(QuantizeTest, DynamicFollowsTheRangeOfEachSample) {
   Random random(static_cast<uint32_t>(GetParam()));
   const int64_t elements = GetParam(), samples = 3;
   std::vector<float> src = random.Reals(samples * elements, -2.0f, 5.0f);
-  for (int64_t i = 0; i < elements; ++i) src[static_cast<size_t>(i)] = 0.0f;          // sample 0: all zero
-  for (int64_t i = elements; i < 2 * elements; ++i) src[static_cast<size_t>(i)] += 2.5f;  // 1: positive
+  for (int64_t i = 0; i < elements; ++i) src[static_cast<size_t>(i)] = 0.0f;  // sample 0: all zero
+  for (int64_t i = elements; i < 2 * elements; ++i)
+    src[static_cast<size_t>(i)] += 2.5f;  // 1: positive
   if (elements > 2) src[static_cast<size_t>(2 * elements + 1)] = NAN;
-  const PreparedPtr kernel =
-      PrepareFirst(DynamicQuantizeKernels(), DynamicQuantizeSpec{.samples = samples, .elements = elements}, {});
+  const PreparedPtr kernel = PrepareFirst(
+      DynamicQuantizeKernels(), DynamicQuantizeSpec{.samples = samples, .elements = elements}, {});
   ASSERT_NE(kernel, nullptr);
   testing::Guarded<uint8_t> dst(samples * elements);
   testing::Guarded<QuantParams> params(samples);
@@ -87,11 +95,14 @@ TEST_P(QuantizeTest, DynamicFollowsTheRangeOfEachSample) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Lengths, QuantizeTest, ::testing::Values(1, 15, 16, 17, 35, 64, 131, 40000),
+INSTANTIATE_TEST_SUITE_P(Lengths, QuantizeTest,
+                         ::testing::Values(1, 15, 16, 17, 35, 64, 131, 40000),
                          ::testing::PrintToStringParamName());
 
 TEST(QuantizeSpecTest, RefusesParamsThatDoNotMatchTheChannels) {
-  EXPECT_EQ(PrepareFirst(QuantizeKernels(), QuantizeSpec{.channels = 2, .inner = 4, .params = {{}}}, {}), nullptr);
+  EXPECT_EQ(
+      PrepareFirst(QuantizeKernels(), QuantizeSpec{.channels = 2, .inner = 4, .params = {{}}}, {}),
+      nullptr);
 }
 
 }  // namespace

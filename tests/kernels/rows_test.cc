@@ -22,8 +22,10 @@ TEST_P(SoftmaxTest, EqualsTheDefinition) {
   for (int64_t i = 0; i < count; ++i) {
     const int64_t first = i / (axis * inner) * axis * inner + i % inner;
     double high = -INFINITY, sum = 0;
-    for (int64_t k = 0; k < axis; ++k) high = std::max<double>(high, src[static_cast<size_t>(first + k * inner)]);
-    for (int64_t k = 0; k < axis; ++k) sum += std::exp(src[static_cast<size_t>(first + k * inner)] - high);
+    for (int64_t k = 0; k < axis; ++k)
+      high = std::max<double>(high, src[static_cast<size_t>(first + k * inner)]);
+    for (int64_t k = 0; k < axis; ++k)
+      sum += std::exp(src[static_cast<size_t>(first + k * inner)] - high);
     const double shifted = src[static_cast<size_t>(i)] - high;
     const double want = logarithm ? shifted - std::log(sum) : std::exp(shifted) / sum;
     ASSERT_NEAR(got[static_cast<size_t>(i)], want, 1e-5 * (1 + std::fabs(want)));
@@ -31,8 +33,8 @@ TEST_P(SoftmaxTest, EqualsTheDefinition) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, SoftmaxTest,
-                         ::testing::Combine(::testing::Values(1, 10, 17, 1000), ::testing::Values(1, 5, 130),
-                                            ::testing::Bool()));
+                         ::testing::Combine(::testing::Values(1, 10, 17, 1000),
+                                            ::testing::Values(1, 5, 130), ::testing::Bool()));
 
 class ReduceTest : public ::testing::TestWithParam<std::tuple<int, int, Layout>> {};
 
@@ -64,7 +66,8 @@ double Fold(ReduceSpec::Operation operation, const std::vector<double>& values) 
 TEST_P(ReduceTest, EveryOperationEqualsItsDefinition) {
   const auto& [mask, shape, layout] = GetParam();
   const std::vector<Dims> shapes = {{2, 3, 4, 5}, {1, 130, 7, 7}, {3, 1, 1, 67}, {2, 64, 1, 1}};
-  ReduceSpec spec{.src = {.dims = shapes[static_cast<size_t>(shape)], .layout = layout}, .reduced = {}};
+  ReduceSpec spec{.src = {.dims = shapes[static_cast<size_t>(shape)], .layout = layout},
+                  .reduced = {}};
   for (int d = 0; d < 4; ++d) spec.reduced.push_back((mask >> d & 1) != 0);
   Random random(static_cast<uint32_t>(mask));
   const std::vector<float> src = random.Reals(ElementCount(spec.src.dims), 0.9f, 1.1f);
@@ -83,7 +86,8 @@ TEST_P(ReduceTest, EveryOperationEqualsItsDefinition) {
     behind.resize(std::max(behind.size(), static_cast<size_t>(to) + 1));
     behind[static_cast<size_t>(to)].push_back(src[static_cast<size_t>(from)]);
   }
-  for (int operation = 0; operation <= static_cast<int>(ReduceSpec::Operation::kLogSumExp); ++operation) {
+  for (int operation = 0; operation <= static_cast<int>(ReduceSpec::Operation::kLogSumExp);
+       ++operation) {
     spec.operation = static_cast<ReduceSpec::Operation>(operation);
     const std::vector<float> got = testing::ExpectEnginesAgree<float>(
         ReduceKernels(), spec, {src.data()}, static_cast<int64_t>(behind.size()), 1e-6);
@@ -96,11 +100,13 @@ TEST_P(ReduceTest, EveryOperationEqualsItsDefinition) {
 
 INSTANTIATE_TEST_SUITE_P(Masks, ReduceTest,
                          ::testing::Combine(::testing::Range(0, 16), ::testing::Range(0, 4),
-                                            ::testing::Values(Layout::kRowMajor, Layout::kChannelsLast)));
+                                            ::testing::Values(Layout::kRowMajor,
+                                                              Layout::kChannelsLast)));
 
 TEST(ReduceRangeTest, LogSumExpDoesNotOverflow) {
   const std::vector<float> src = {1000.0f, 1000.0f, -1000.0f};
-  const ReduceSpec spec{.operation = ReduceSpec::Operation::kLogSumExp, .src = {.dims = {3}}, .reduced = {true}};
+  const ReduceSpec spec{
+      .operation = ReduceSpec::Operation::kLogSumExp, .src = {.dims = {3}}, .reduced = {true}};
   const auto got = testing::RunEngine<float>(ReduceKernels(), "reference", spec, {src.data()}, 1);
   EXPECT_FLOAT_EQ(got[0], 1000.0f + std::log(2.0f));
 }

@@ -27,12 +27,15 @@ class ThreeThreads final : public Parallel {
 // The random numbers of one test, from a seed that a failure shows.
 class Random {
  public:
-  explicit Random(uint32_t seed) : engine_(seed), trace_(__FILE__, __LINE__, "seed " + std::to_string(seed)) {}
+  explicit Random(uint32_t seed)
+      : engine_(seed), trace_(__FILE__, __LINE__, "seed " + std::to_string(seed)) {}
 
   int64_t Integer(int64_t low, int64_t high) {
     return std::uniform_int_distribution<int64_t>(low, high)(engine_);
   }
-  float Real(float low, float high) { return std::uniform_real_distribution<float>(low, high)(engine_); }
+  float Real(float low, float high) {
+    return std::uniform_real_distribution<float>(low, high)(engine_);
+  }
 
   template <typename T>
   std::vector<T> Integers(int64_t count, int64_t low = std::numeric_limits<T>::min(),
@@ -77,20 +80,23 @@ class Guarded {
   size_t at_;
 };
 
-inline void Run(const PreparedKernel& kernel, std::vector<const void*> inputs, std::vector<void*> outputs,
-                Parallel& parallel) {
+inline void Run(const PreparedKernel& kernel, std::vector<const void*> inputs,
+                std::vector<void*> outputs, Parallel& parallel) {
   const std::shared_ptr<void> scratch = AllocateAligned(kernel.scratch_bytes());
-  kernel.Run({.inputs = inputs, .outputs = outputs, .scratch = scratch.get(), .parallel = &parallel});
+  kernel.Run(
+      {.inputs = inputs, .outputs = outputs, .scratch = scratch.get(), .parallel = &parallel});
 }
 
 // The result of one engine's rows, T elements; empty where no row of it takes the spec.
 template <typename T, typename Spec>
-std::vector<T> RunEngine(std::span<const Kernel<Spec>> table, std::string_view engine, const Spec& spec,
-                         const std::vector<const void*>& inputs, int64_t count, int threads = 1) {
+std::vector<T> RunEngine(std::span<const Kernel<Spec>> table, std::string_view engine,
+                         const Spec& spec, const std::vector<const void*>& inputs, int64_t count,
+                         int threads = 1) {
   const PrepareContext context{.features = DetectCpuFeatures(), .threads = threads};
   const PreparedPtr kernel = PrepareFirst(table, spec, context, engine);
   if (kernel == nullptr) return {};
-  EXPECT_THAT(std::string(kernel->implementation()), ::testing::StartsWith(std::string(engine) + "/"));
+  EXPECT_THAT(std::string(kernel->implementation()),
+              ::testing::StartsWith(std::string(engine) + "/"));
   Guarded<T> dst(count);
   Sequential sequential;
   ThreeThreads three;
@@ -112,10 +118,12 @@ inline double Error(const std::vector<float>& got, const std::vector<float>& wan
 }
 
 // The reference with one and with three threads must give the same bytes; every other engine must
-// agree with it: exactly for integers, within `tolerance` for floats. Returns the reference's result.
+// agree with it: exactly for integers, within `tolerance` for floats. Returns the reference's
+// result.
 template <typename T, typename Spec>
 std::vector<T> ExpectEnginesAgree(std::span<const Kernel<Spec>> table, const Spec& spec,
-                                  const std::vector<const void*>& inputs, int64_t count, double tolerance) {
+                                  const std::vector<const void*>& inputs, int64_t count,
+                                  double tolerance) {
   const std::vector<T> want = RunEngine<T>(table, "reference", spec, inputs, count);
   EXPECT_EQ(static_cast<int64_t>(want.size()), count) << "the reference refused the spec";
   const std::vector<T> shared = RunEngine<T>(table, "reference", spec, inputs, count, 3);

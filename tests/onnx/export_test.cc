@@ -38,7 +38,8 @@ struct Sketch {
     return graph.inputs.back();
   }
   template <typename T>
-  ValueId Constant(const std::string& name, DataType type, graph::Shape shape, const std::vector<T>& values) {
+  ValueId Constant(const std::string& name, DataType type, graph::Shape shape,
+                   const std::vector<T>& values) {
     return graph.AddConstant(name, Tensor::Of(type, std::move(shape), values));
   }
   void Node(const std::string& name, graph::Operation operation, std::vector<ValueId> inputs,
@@ -151,7 +152,8 @@ Graph QuantizedConvolution(const std::vector<float>& bias) {
   const ValueId z = s.Add("z", {1, 2, 4, 4});
   s.Node("quantize", graph::Quantize{}, {x}, q);
   s.Node("conv", graph::Conv{}, {q, w, b}, y);
-  s.Node("neg", graph::Eltwise{.function = graph::Eltwise::Function::kNeg, .activation = {}}, {y}, z);
+  s.Node("neg", graph::Eltwise{.function = graph::Eltwise::Function::kNeg, .activation = {}}, {y},
+         z);
   s.graph.outputs = {z};
   return s.graph;
 }
@@ -209,7 +211,8 @@ TEST(ExportTest, DynamicQuantizationIsSharedByItsConsumers) {
   const ValueId x = s.Input("x", {1, 1, 4, 4});
   const ValueId q = s.Add("q", {1, 1, 4, 4}, DataType::kUint8);
   const ValueId parameters = s.Add("q_parameters", {1}, DataType::kFloat32);
-  s.graph.nodes.push_back({"dynamic", graph::DynamicQuantize{.per_sample = true}, {x}, {q, parameters}});
+  s.graph.nodes.push_back(
+      {"dynamic", graph::DynamicQuantize{.per_sample = true}, {x}, {q, parameters}});
   const ValueId w = s.Constant<int8_t>("w", DataType::kInt8, {1, 1, 1, 1}, {127});
   s.graph.value(w).quantization = Quantization{{0.25f}, {0}, 0};
   const ValueId b = s.Constant<float>("b", DataType::kFloat32, {1}, {1});
@@ -218,8 +221,8 @@ TEST(ExportTest, DynamicQuantizationIsSharedByItsConsumers) {
   s.Node("second", graph::Conv{}, {q, w, graph::kNoValue, graph::kNoValue, parameters}, z);
   s.graph.outputs = {y, z};
   const Exported e(s.graph);
-  EXPECT_THAT(e.OpTypes(), ElementsAre("DynamicQuantizeLinear", "DequantizeLinear", "DequantizeLinear",
-                                       "Conv", "Conv"));
+  EXPECT_THAT(e.OpTypes(), ElementsAre("DynamicQuantizeLinear", "DequantizeLinear",
+                                       "DequantizeLinear", "Conv", "Conv"));
   EXPECT_EQ(e.Producer("y").input(0), e.Producer("z").input(0));
   EXPECT_EQ(e.Producer("y").input(2), "b");
   EXPECT_EQ(e.Producer("z").input_size(), 2);

@@ -20,7 +20,8 @@ void ExpectInvalid(const ModelBuilder& builder, const ::testing::Matcher<std::st
   ExpectError(builder.Import(limits).status(), absl::StatusCode::kInvalidArgument, message);
 }
 
-void ExpectUnimplemented(const ModelBuilder& builder, const ::testing::Matcher<std::string>& message) {
+void ExpectUnimplemented(const ModelBuilder& builder,
+                         const ::testing::Matcher<std::string>& message) {
   ExpectError(builder.Import().status(), absl::StatusCode::kUnimplemented, message);
 }
 
@@ -38,14 +39,15 @@ TEST(ImportErrorTest, EmptyFile) {
 }
 
 TEST(ImportErrorTest, Garbage) {
-  ExpectError(ImportBytes("\xff\xff\xff\xffnot a model").status(), absl::StatusCode::kInvalidArgument,
-              HasSubstr("not a valid ONNX model"));
+  ExpectError(ImportBytes("\xff\xff\xff\xffnot a model").status(),
+              absl::StatusCode::kInvalidArgument, HasSubstr("not a valid ONNX model"));
 }
 
 TEST(ImportErrorTest, TruncatedAnywhere) {
   const std::string bytes = ReluModel().Bytes();
   for (size_t size = 1; size < bytes.size(); ++size) {
-    EXPECT_EQ(ImportBytes(bytes.substr(0, size)).status().code(), absl::StatusCode::kInvalidArgument)
+    EXPECT_EQ(ImportBytes(bytes.substr(0, size)).status().code(),
+              absl::StatusCode::kInvalidArgument)
         << "cut to " << size << " of " << bytes.size() << " bytes";
   }
 }
@@ -70,7 +72,8 @@ TEST(ImportErrorTest, ValuesOverTheLimit) {
 
 TEST(ImportErrorTest, RankOverTheLimit) {
   EXPECT_TRUE(ReluModel().Import({.rank = 2}).ok());
-  ExpectInvalid(ReluModel(), AllOf(HasSubstr("\"x\""), HasSubstr("2 dimensions, at most 1")), {.rank = 1});
+  ExpectInvalid(ReluModel(), AllOf(HasSubstr("\"x\""), HasSubstr("2 dimensions, at most 1")),
+                {.rank = 1});
 }
 
 TEST(ImportErrorTest, ElementsOverTheLimit) {
@@ -218,11 +221,10 @@ TEST(ImportErrorTest, EveryOperatorWeLackIsNamedAtOnce) {
   builder.Node("If", {"y"}, {"z3"}, "branch");
   builder.Node("QGemm", {"y"}, {"z4"}, "gemm").set_domain("com.microsoft");
   builder.Node("Abs", {"z"}, {"z5"});
-  ExpectUnimplemented(
-      builder, AllOf(HasSubstr("3 operators are not supported: "),
-                     HasSubstr("LSTM (opset 13; node \"lstm_1\" and 1 more)"),
-                     HasSubstr("If (opset 13; node \"branch\")"),
-                     HasSubstr("com.microsoft.QGemm (node \"gemm\")")));
+  ExpectUnimplemented(builder, AllOf(HasSubstr("3 operators are not supported: "),
+                                     HasSubstr("LSTM (opset 13; node \"lstm_1\" and 1 more)"),
+                                     HasSubstr("If (opset 13; node \"branch\")"),
+                                     HasSubstr("com.microsoft.QGemm (node \"gemm\")")));
 }
 
 TEST(ImportErrorTest, AttributeValuesWeLackAreNamedWithTheirNode) {
@@ -232,8 +234,9 @@ TEST(ImportErrorTest, AttributeValuesWeLackAreNamedWithTheirNode) {
   auto& node = builder.Node("Resize", {"x", "", "scales"}, {"y"}, "up");
   AddString(node, "mode", "cubic");
   builder.Output("y");
-  ExpectUnimplemented(builder, HasSubstr("1 operator is not supported: Resize (opset 13; mode \"cubic\"; "
-                                         "node \"up\")"));
+  ExpectUnimplemented(builder,
+                      HasSubstr("1 operator is not supported: Resize (opset 13; mode \"cubic\"; "
+                                "node \"up\")"));
 }
 
 TEST(ImportErrorTest, AttributesWeDoNotKnowAreNotIgnored) {

@@ -346,7 +346,8 @@ TEST(ImportTest, NodeNamesAreMadeUnique) {
 TEST(ImportTest, DimensionsThatVaryKeepTheirNames) {
   ModelBuilder builder;
   builder.Input("x", {1, 3});
-  auto& shape = *builder.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+  auto& shape =
+      *builder.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
   shape.mutable_dim(0)->set_dim_param("batch");
   builder.Node("Relu", {"x"}, {"y"});
   builder.Output("y");

@@ -33,8 +33,8 @@ std::string Seed() {
   return builder.Bytes();
 }
 
-// Cuts, flips, overwrites and duplicates; whatever comes of it is imported or refused. More rounds or
-// another file by hand: FOURFOLD_MUTATIONS=2000 FOURFOLD_MUTATION_MODEL=fp32/kws_dscnn.onnx.
+// Cuts, flips, overwrites and duplicates; whatever comes of it is imported or refused. More rounds
+// or another file by hand: FOURFOLD_MUTATIONS=2000 FOURFOLD_MUTATION_MODEL=fp32/kws_dscnn.onnx.
 TEST(MutationTest, BrokenFilesAreRefusedOrImportedButNeverCrash) {
   const char* rounds_text = std::getenv("FOURFOLD_MUTATIONS");
   const int rounds = rounds_text ? std::atoi(rounds_text) : 400;
@@ -51,11 +51,15 @@ TEST(MutationTest, BrokenFilesAreRefusedOrImportedButNeverCrash) {
     if (round % 4 == 0) bytes.resize(below(bytes.size()));
     for (size_t i = below(4); i-- > 0 && !bytes.empty();) {
       // Half of the changes near the end or the start, where structure is; weights fill the middle.
-      const size_t at = below(2) ? below(bytes.size()) : bytes.size() - 1 - below(std::min<size_t>(bytes.size(), 4000));
-      if (below(2)) bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8)));
-      else bytes[at] = static_cast<char>(random());
+      const size_t at = below(2) ? below(bytes.size())
+                                 : bytes.size() - 1 - below(std::min<size_t>(bytes.size(), 4000));
+      if (below(2))
+        bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8)));
+      else
+        bytes[at] = static_cast<char>(random());
     }
-    if (below(8) == 0 && !bytes.empty()) bytes.insert(below(bytes.size()), bytes.substr(below(bytes.size()), 64));
+    if (below(8) == 0 && !bytes.empty())
+      bytes.insert(below(bytes.size()), bytes.substr(below(bytes.size()), 64));
     const auto graph = ImportBytes(bytes);
     if (!graph.ok()) {
       EXPECT_NE(graph.status().code(), absl::StatusCode::kInternal) << graph.status();

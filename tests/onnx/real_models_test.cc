@@ -13,7 +13,8 @@ class RealModelTest : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     bytes_ = ReadSharedModel(GetParam());
-    if (bytes_.empty()) GTEST_SKIP() << "shared/data/models/" << GetParam() << " is not beside the checkout";
+    if (bytes_.empty())
+      GTEST_SKIP() << "shared/data/models/" << GetParam() << " is not beside the checkout";
   }
   std::string bytes_;
 };
@@ -36,7 +37,8 @@ INSTANTIATE_TEST_SUITE_P(
                       "fp32/imagenet_mobilenet_v2_1.0_224_DEQUANTIZED.onnx",
                       "fp32/imagenet_squeezenet1.1.onnx", "fp32/kws_dscnn.onnx",
                       "fp32/mnist_cnn_cntk.onnx", "fp32/toycar_autoencoder_mlp.onnx",
-                      "fp32/vww_mobilenetv1_0.25_96.onnx", "quantized/cifar10_resnet8_qdq_int8.onnx",
+                      "fp32/vww_mobilenetv1_0.25_96.onnx",
+                      "quantized/cifar10_resnet8_qdq_int8.onnx",
                       "quantized/imagenet_mobilenet_v2_1.0_224_PTQ_qdq_int8_perchannel.onnx",
                       "quantized/kws_dscnn_qdq_int8.onnx", "quantized/mnist_tiny_fp16.onnx",
                       "quantized/toycar_autoencoder_qdq_int8.onnx"),
@@ -53,7 +55,8 @@ TEST(RealModelErrorTest, LstmIsNamed) {
   if (bytes.empty()) GTEST_SKIP() << "shared/data/models is not beside the checkout";
   const absl::Status status = ImportBytes(bytes).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("1 operator is not supported: LSTM (opset 13; node"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("1 operator is not supported: LSTM (opset 13; node"));
 }
 
 }  // namespace

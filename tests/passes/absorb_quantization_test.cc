@@ -16,10 +16,10 @@ using graph::Quantization;
 using graph::Value;
 using graph::ValueId;
 using testing::Count;
-using testing::GraphBuilder;
-using testing::Only;
 using ::testing::ElementsAre;
+using testing::GraphBuilder;
 using ::testing::HasSubstr;
+using testing::Only;
 
 Graph Absorbed(GraphBuilder& b) {
   Graph graph = b.Build();
@@ -161,7 +161,8 @@ TEST(AbsorbQuantizationTest, BiasOfInt32BecomesFloat) {
 
 TEST(AbsorbQuantizationTest, FloatWeightsBehindQuantizeAreQuantizedOnce) {
   GraphBuilder b;
-  const ValueId w = b.QuantizeDequantize(b.Constant({2, 1, 1, 1}, {1.0f, -0.6f}), 0.5f, 0, DataType::kInt8);
+  const ValueId w =
+      b.QuantizeDequantize(b.Constant({2, 1, 1, 1}, {1.0f, -0.6f}), 0.5f, 0, DataType::kInt8);
   b.Output(b.Conv(b.Input("x", {1, 1, 4, 4}), w));
   const Graph graph = Absorbed(b);
   EXPECT_EQ(graph.nodes.size(), 1u);
@@ -172,7 +173,8 @@ TEST(AbsorbQuantizationTest, FloatWeightsBehindQuantizeAreQuantizedOnce) {
 
 TEST(AbsorbQuantizationTest, Float16WeightsStayAndOtherReadersGetFloat32) {
   GraphBuilder b;
-  const ValueId half = b.Constant(graph::Tensor::Of<uint16_t>(DataType::kFloat16, {1, 1, 1, 1}, {0x3C00}));
+  const ValueId half =
+      b.Constant(graph::Tensor::Of<uint16_t>(DataType::kFloat16, {1, 1, 1, 1}, {0x3C00}));
   const ValueId cast = b.Add(graph::Cast{DataType::kFloat32}, {half});
   const ValueId y = b.Conv(b.Input("x", {1, 1, 4, 4}), cast);
   b.Output(b.Sum(y, cast));
@@ -223,7 +225,8 @@ void ExpectLeft(GraphBuilder& b) {
 TEST(AbsorbDynamicTest, FloatWeightsRowScalesAndOtherReadersLeaveItAlone) {
   GraphBuilder float_weights;
   float_weights.Output(float_weights.Conv(
-      float_weights.DynamicQuantizeDequantize(float_weights.Input("x", {1, 1, 4, 4})), float_weights.Filled({1, 1, 1, 1}, 1)));
+      float_weights.DynamicQuantizeDequantize(float_weights.Input("x", {1, 1, 4, 4})),
+      float_weights.Filled({1, 1, 1, 1}, 1)));
   ExpectLeft(float_weights);
 
   GraphBuilder rows;

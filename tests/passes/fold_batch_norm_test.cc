@@ -14,10 +14,10 @@ using graph::kNoValue;
 using graph::Node;
 using graph::ValueId;
 using testing::Count;
-using testing::GraphBuilder;
-using testing::Only;
 using ::testing::ElementsAre;
 using ::testing::FloatNear;
+using testing::GraphBuilder;
+using testing::Only;
 
 Graph Folded(GraphBuilder& b) {
   Graph graph = b.Build();
@@ -53,7 +53,8 @@ TEST(FoldBatchNormTest, CountsEpsilon) {
   GraphBuilder b;
   b.Output(b.BatchNorm(TwoChannels(b), {1, 1}, {0, 0}, {0, 0}, {3, 0}, 1.0f));
   const Graph graph = Folded(b);
-  EXPECT_THAT(InputOf(graph, graph.nodes[0], 1), ElementsAre(FloatNear(0.5f, 1e-6f), FloatNear(2.0f, 1e-6f)));
+  EXPECT_THAT(InputOf(graph, graph.nodes[0], 1),
+              ElementsAre(FloatNear(0.5f, 1e-6f), FloatNear(2.0f, 1e-6f)));
 }
 
 TEST(FoldBatchNormTest, ChainOfArithmeticPerChannelFolds) {
@@ -80,7 +81,8 @@ TEST(FoldBatchNormTest, AdditionBehindMatMulBecomesItsBias) {
 
 TEST(FoldBatchNormTest, MultiplicationFollowsTransposedMatMulWeights) {
   GraphBuilder b;
-  const ValueId y = b.MatMul(b.Input("x", {4, 2}), b.Constant({3, 2}, {1, 1, 1, 1, 1, 1}), b.kNone, {false, true, {}});
+  const ValueId y = b.MatMul(b.Input("x", {4, 2}), b.Constant({3, 2}, {1, 1, 1, 1, 1, 1}), b.kNone,
+                             {false, true, {}});
   b.Output(b.Product(y, b.Constant({3}, {1, 2, 3})));
   const Graph graph = Folded(b);
   ASSERT_EQ(graph.nodes.size(), 1u);
@@ -99,7 +101,9 @@ TEST(FoldBatchNormTest, SharedWeightsOfAnotherConvolutionStay) {
 
 TEST(FoldBatchNormTest, BatchNormElsewhereBecomesMultiplicationAndAddition) {
   GraphBuilder b;
-  b.Output(b.Named("bn").BatchNorm(b.Relu(b.Input("x", {1, 2, 3, 3})), {2, 3}, {1, -1}, {4, 5}, {4, 1}, 0.0f), "y");
+  b.Output(b.Named("bn").BatchNorm(b.Relu(b.Input("x", {1, 2, 3, 3})), {2, 3}, {1, -1}, {4, 5},
+                                   {4, 1}, 0.0f),
+           "y");
   const Graph graph = Folded(b);
   ASSERT_EQ(graph.nodes.size(), 3u);
   EXPECT_EQ(graph.nodes[1].as<Binary>()->operation, Binary::Operation::kMul);

@@ -40,7 +40,8 @@ TEST(FuseActivationsTest, GoesIntoConvMatMulAndBinary) {
   conv.Output(conv.Clip(SomeConv(conv, SomeInput(conv)), 0, 6), "y");
   const Graph fused = After(FuseActivations, conv);
   ASSERT_EQ(fused.nodes.size(), 1u);
-  EXPECT_EQ(fused.nodes[0].as<graph::Conv>()->activation, (Activation{Activation::Kind::kClip, 0, 6}));
+  EXPECT_EQ(fused.nodes[0].as<graph::Conv>()->activation,
+            (Activation{Activation::Kind::kClip, 0, 6}));
   EXPECT_EQ(fused.value(fused.nodes[0].outputs[0]).name, "y");
 
   GraphBuilder matmul;
@@ -105,8 +106,8 @@ TEST(FuseActivationsTest, GatedArgumentsGetTheirNameAndFuse) {
 
   GraphBuilder hard;
   const ValueId x = SomeInput(hard);
-  const ValueId gate =
-      hard.Add(Eltwise{Eltwise::Function::kHardSigmoid, {Activation::Kind::kNone, 1.0f / 6.0f, 0.5f}}, {x});
+  const ValueId gate = hard.Add(
+      Eltwise{Eltwise::Function::kHardSigmoid, {Activation::Kind::kNone, 1.0f / 6.0f, 0.5f}}, {x});
   hard.Output(hard.Product(x, gate));
   const Graph named = After(FuseActivations, hard);
   ASSERT_EQ(named.nodes.size(), 1u);
@@ -160,13 +161,15 @@ void ExpectSumStays(GraphBuilder& b) { EXPECT_EQ(Count<Binary>(After(FuseResidua
 
 TEST(FuseResidualsTest, BroadcastsStay) {
   GraphBuilder channels;
-  channels.Output(channels.Sum(SomeConv(channels, SomeInput(channels)), channels.Input("y", {2, 1, 1})));
+  channels.Output(
+      channels.Sum(SomeConv(channels, SomeInput(channels)), channels.Input("y", {2, 1, 1})));
   ExpectSumStays(channels);
   GraphBuilder batch;
   batch.Output(batch.Sum(SomeConv(batch, SomeInput(batch)), batch.Input("y", {1, 2, 4, 4})));
   ExpectSumStays(batch);
   GraphBuilder unknown;
-  unknown.Output(unknown.Sum(SomeConv(unknown, SomeInput(unknown)), unknown.InputOfUnknownRank("y")));
+  unknown.Output(
+      unknown.Sum(SomeConv(unknown, SomeInput(unknown)), unknown.InputOfUnknownRank("y")));
   ExpectSumStays(unknown);
 }
 
@@ -179,7 +182,8 @@ TEST(FuseResidualsTest, UsedOrActivatedResultsStay) {
   const ValueId z = SomeInput(activated);
   graph::Conv conv;
   conv.activation.kind = Activation::Kind::kRelu;
-  activated.Output(activated.Sum(activated.Conv(z, activated.Filled({2, 2, 1, 1}, 1), activated.kNone, conv), z));
+  activated.Output(activated.Sum(
+      activated.Conv(z, activated.Filled({2, 2, 1, 1}, 1), activated.kNone, conv), z));
   ExpectSumStays(activated);
   GraphBuilder doubled;
   const ValueId twice = SomeConv(doubled, SomeInput(doubled));

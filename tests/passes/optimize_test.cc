@@ -42,7 +42,8 @@ TEST(OptimizeTest, StaticallyQuantizedBlockHasOneNodePerOperation) {
   GraphBuilder b;
   const ValueId x = b.QuantizeDequantize(b.Input("x", {1, 1, 4, 4}), 0.1f, 5);
   const ValueId y = b.Relu(b.Conv(x, b.QuantizedWeights({2, 1, 1, 1}, {3, 4}, {0.5f, 1}, 0)));
-  const ValueId pooled = b.QuantizeDequantize(b.MaxPool(b.QuantizeDequantize(y, 0.2f, 0), {2, 2}), 0.2f, 0);
+  const ValueId pooled =
+      b.QuantizeDequantize(b.MaxPool(b.QuantizeDequantize(y, 0.2f, 0), {2, 2}), 0.2f, 0);
   b.Output(pooled, "answer");
   Graph graph = b.Build();
   ASSERT_TRUE(Optimize(graph).ok());
@@ -56,7 +57,8 @@ TEST(OptimizeTest, HybridBlockFusesBiasResidualAndActivation) {
   GraphBuilder b;
   const ValueId x = b.Input("x", {graph::kUnknownDim, 2});
   const ValueId w = b.QuantizedWeights({2, 2}, {1, 2, 3, 4}, {0.5f, 1}, 1);
-  const ValueId biased = b.Sum(b.MatMul(b.DynamicQuantizeDequantize(x), w), b.Constant({2}, {1, 2}));
+  const ValueId biased =
+      b.Sum(b.MatMul(b.DynamicQuantizeDequantize(x), w), b.Constant({2}, {1, 2}));
   b.Output(b.Relu(b.Sum(biased, x)));
   Graph graph = b.Build();
   ASSERT_TRUE(Optimize(graph).ok());

@@ -12,9 +12,9 @@ namespace {
 using graph::Graph;
 using graph::ValueId;
 using testing::Count;
+using ::testing::ElementsAre;
 using testing::GraphBuilder;
 using testing::Only;
-using ::testing::ElementsAre;
 
 Graph After(absl::Status (*pass)(Graph&), GraphBuilder& b) {
   Graph graph = b.Build();

@@ -52,21 +52,25 @@ ValueId GraphBuilder::InputOfUnknownRank(const std::string& name, DataType type)
 }
 
 ValueId GraphBuilder::Constant(TensorPtr tensor, const std::string& name) {
-  const std::string chosen = name.empty() ? "constant_" + std::to_string(++counts_["constant"]) : name;
+  const std::string chosen =
+      name.empty() ? "constant_" + std::to_string(++counts_["constant"]) : name;
   return graph_.AddConstant(chosen, std::move(tensor));
 }
 
-ValueId GraphBuilder::Constant(const Shape& shape, const std::vector<float>& elements, const std::string& name) {
+ValueId GraphBuilder::Constant(const Shape& shape, const std::vector<float>& elements,
+                               const std::string& name) {
   return Constant(Tensor::Of<float>(DataType::kFloat32, shape, elements), name);
 }
 
 ValueId GraphBuilder::Filled(const Shape& shape, float element, const std::string& name) {
-  return Constant(shape, std::vector<float>(static_cast<size_t>(graph::ElementCount(shape)), element), name);
+  return Constant(
+      shape, std::vector<float>(static_cast<size_t>(graph::ElementCount(shape)), element), name);
 }
 
 ValueId GraphBuilder::Varied(const Shape& shape, const std::string& name) {
   std::vector<float> elements(static_cast<size_t>(graph::ElementCount(shape)));
-  for (size_t i = 0; i < elements.size(); ++i) elements[i] = static_cast<float>(static_cast<int>(i * 7 % 17) - 8) / 16.0f;
+  for (size_t i = 0; i < elements.size(); ++i)
+    elements[i] = static_cast<float>(static_cast<int>(i * 7 % 17) - 8) / 16.0f;
   return Constant(shape, elements, name);
 }
 
@@ -82,7 +86,8 @@ ValueId GraphBuilder::Bytes(DataType type, const Shape& shape, const std::vector
   return Constant(Tensor::Of<uint8_t>(type, shape, bytes), name);
 }
 
-std::vector<ValueId> GraphBuilder::AddMany(graph::Operation operation, std::vector<ValueId> inputs, size_t outputs) {
+std::vector<ValueId> GraphBuilder::AddMany(graph::Operation operation, std::vector<ValueId> inputs,
+                                           size_t outputs) {
   graph::Node node;
   node.name = NextName(std::string(graph::OperationName(operation)));
   node.operation = std::move(operation);
@@ -109,8 +114,9 @@ ValueId GraphBuilder::MatMul(ValueId lhs, ValueId rhs, ValueId bias, graph::MatM
   return Add(matmul, {lhs, rhs, bias});
 }
 
-ValueId GraphBuilder::BatchNorm(ValueId x, const std::vector<float>& scale, const std::vector<float>& bias,
-                                const std::vector<float>& mean, const std::vector<float>& variance, float epsilon) {
+ValueId GraphBuilder::BatchNorm(ValueId x, const std::vector<float>& scale,
+                                const std::vector<float>& bias, const std::vector<float>& mean,
+                                const std::vector<float>& variance, float epsilon) {
   const Shape channels = {static_cast<int64_t>(scale.size())};
   return Add(graph::BatchNorm{epsilon}, {x, Constant(channels, scale), Constant(channels, bias),
                                          Constant(channels, mean), Constant(channels, variance)});
@@ -128,7 +134,8 @@ ValueId GraphBuilder::Binary(graph::Binary::Operation operation, ValueId a, Valu
   return Add(graph::Binary{operation, {}}, {a, b});
 }
 
-ValueId GraphBuilder::MaxPool(ValueId x, const std::vector<int64_t>& kernel, const std::vector<int64_t>& strides) {
+ValueId GraphBuilder::MaxPool(ValueId x, const std::vector<int64_t>& kernel,
+                              const std::vector<int64_t>& strides) {
   graph::Pool pool;
   pool.window.kernel = kernel;
   pool.window.strides = strides;
@@ -142,7 +149,9 @@ ValueId GraphBuilder::GlobalAveragePool(ValueId x) {
   return Add(std::move(pool), {x});
 }
 
-ValueId GraphBuilder::Softmax(ValueId x, int64_t axis) { return Add(graph::Softmax{axis, false, false}, {x}); }
+ValueId GraphBuilder::Softmax(ValueId x, int64_t axis) {
+  return Add(graph::Softmax{axis, false, false}, {x});
+}
 
 ValueId GraphBuilder::Concat(std::vector<ValueId> parts, int64_t axis) {
   return Add(graph::Concat{axis}, std::move(parts));

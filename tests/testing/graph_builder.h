@@ -15,41 +15,52 @@ namespace fourfold::testing {
 //   b.Output(b.Relu(b.Conv(x, b.Constant({4, 3, 3, 3}, weights))));
 //   Graph graph = b.Build();
 //
-// Nodes are named like their operation with a number ("Conv_1"), their results like the nodes; Named
-// gives the next node another name. Build is called once, at the end.
+// Nodes are named like their operation with a number ("Conv_1"), their results like the nodes;
+// Named gives the next node another name. Build is called once, at the end.
 class GraphBuilder {
  public:
   using ValueId = graph::ValueId;
   using Shape = graph::Shape;
   static constexpr ValueId kNone = graph::kNoValue;
 
-  ValueId Input(const std::string& name, const Shape& shape, graph::DataType type = graph::DataType::kFloat32);
-  ValueId InputOfUnknownRank(const std::string& name, graph::DataType type = graph::DataType::kFloat32);
+  ValueId Input(const std::string& name, const Shape& shape,
+                graph::DataType type = graph::DataType::kFloat32);
+  ValueId InputOfUnknownRank(const std::string& name,
+                             graph::DataType type = graph::DataType::kFloat32);
 
   ValueId Constant(graph::TensorPtr tensor, const std::string& name = "");
-  ValueId Constant(const Shape& shape, const std::vector<float>& elements, const std::string& name = "");
+  ValueId Constant(const Shape& shape, const std::vector<float>& elements,
+                   const std::string& name = "");
   // All elements alike.
   ValueId Filled(const Shape& shape, float element, const std::string& name = "");
   // 0.5, -0.25, ...: reproducible, different, exact in float16.
   ValueId Varied(const Shape& shape, const std::string& name = "");
-  ValueId Scalar(float element, const std::string& name = "") { return Constant({}, {element}, name); }
-  ValueId Integers(const std::vector<int64_t>& elements, const std::string& name = "");  // int64, one dimension
-  ValueId Bytes(graph::DataType type, const Shape& shape, const std::vector<int>& elements, const std::string& name = "");
+  ValueId Scalar(float element, const std::string& name = "") {
+    return Constant({}, {element}, name);
+  }
+  ValueId Integers(const std::vector<int64_t>& elements,
+                   const std::string& name = "");  // int64, one dimension
+  ValueId Bytes(graph::DataType type, const Shape& shape, const std::vector<int>& elements,
+                const std::string& name = "");
 
   // The next node's name, and that of its first result.
   GraphBuilder& Named(const std::string& name);
 
   // Any operation; Add for one result, AddMany for several.
   ValueId Add(graph::Operation operation, std::vector<ValueId> inputs);
-  std::vector<ValueId> AddMany(graph::Operation operation, std::vector<ValueId> inputs, size_t outputs);
+  std::vector<ValueId> AddMany(graph::Operation operation, std::vector<ValueId> inputs,
+                               size_t outputs);
 
   ValueId Conv(ValueId x, ValueId weights, ValueId bias = kNone, graph::Conv conv = {});
   ValueId MatMul(ValueId lhs, ValueId rhs, ValueId bias = kNone, graph::MatMul matmul = {});
   ValueId BatchNorm(ValueId x, const std::vector<float>& scale, const std::vector<float>& bias,
-                    const std::vector<float>& mean, const std::vector<float>& variance, float epsilon = 1e-5f);
+                    const std::vector<float>& mean, const std::vector<float>& variance,
+                    float epsilon = 1e-5f);
   ValueId Activation(ValueId x, kernels::Activation activation);
   ValueId Relu(ValueId x) { return Activation(x, {kernels::Activation::Kind::kRelu, 0.0f, 0.0f}); }
-  ValueId Sigmoid(ValueId x) { return Activation(x, {kernels::Activation::Kind::kSigmoid, 0.0f, 0.0f}); }
+  ValueId Sigmoid(ValueId x) {
+    return Activation(x, {kernels::Activation::Kind::kSigmoid, 0.0f, 0.0f});
+  }
   ValueId Clip(ValueId x, float low, float high) {
     return Activation(x, {kernels::Activation::Kind::kClip, low, high});
   }
@@ -57,7 +68,8 @@ class GraphBuilder {
   ValueId Binary(graph::Binary::Operation operation, ValueId a, ValueId b);
   ValueId Sum(ValueId a, ValueId b) { return Binary(graph::Binary::Operation::kAdd, a, b); }
   ValueId Product(ValueId a, ValueId b) { return Binary(graph::Binary::Operation::kMul, a, b); }
-  ValueId MaxPool(ValueId x, const std::vector<int64_t>& kernel, const std::vector<int64_t>& strides = {});
+  ValueId MaxPool(ValueId x, const std::vector<int64_t>& kernel,
+                  const std::vector<int64_t>& strides = {});
   ValueId GlobalAveragePool(ValueId x);
   ValueId Softmax(ValueId x, int64_t axis = -1);
   ValueId Concat(std::vector<ValueId> parts, int64_t axis);
@@ -67,13 +79,16 @@ class GraphBuilder {
   ValueId Identity(ValueId x);
 
   // The ONNX forms, with constant parameters: real = scale * (stored - zero_point).
-  ValueId Quantize(ValueId x, float scale, int zero_point, graph::DataType type = graph::DataType::kUint8);
-  ValueId Dequantize(ValueId q, float scale, int zero_point, graph::DataType type = graph::DataType::kUint8);
+  ValueId Quantize(ValueId x, float scale, int zero_point,
+                   graph::DataType type = graph::DataType::kUint8);
+  ValueId Dequantize(ValueId q, float scale, int zero_point,
+                     graph::DataType type = graph::DataType::kUint8);
   // Both, one behind the other.
-  ValueId QuantizeDequantize(ValueId x, float scale, int zero_point, graph::DataType type = graph::DataType::kUint8);
+  ValueId QuantizeDequantize(ValueId x, float scale, int zero_point,
+                             graph::DataType type = graph::DataType::kUint8);
   // int8 weights behind a Dequantize with one scale per slice along axis (or one).
-  ValueId QuantizedWeights(const Shape& shape, const std::vector<int>& elements, const std::vector<float>& scale,
-                           int64_t axis);
+  ValueId QuantizedWeights(const Shape& shape, const std::vector<int>& elements,
+                           const std::vector<float>& scale, int64_t axis);
   // DynamicQuantizeLinear + DequantizeLinear.
   ValueId DynamicQuantizeDequantize(ValueId x);
 

@@ -445,9 +445,9 @@ absl::Status LowerAccumulation(Lowering& lowering, const Node& node) {
   for (size_t i : {0u, 1u}) {
     const graph::Shape& shape = lowering.shape(node.inputs[i]);
     if (graph::ElementCount(shape) != 0) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("node \"", node.name, "\": its input ", lowering.value(node.inputs[i]).name,
-                     " ", graph::ShapeText(shape), " is empty"));
+    return absl::InvalidArgumentError(absl::StrCat("node \"", node.name, "\": its input ",
+                                                   lowering.value(node.inputs[i]).name, " ",
+                                                   graph::ShapeText(shape), " is empty"));
   }
   if (const auto* conv = node.as<graph::Conv>()) return LowerConv(lowering, node, *conv);
   return LowerMatMul(lowering, node, *node.as<graph::MatMul>());

@@ -77,7 +77,6 @@ struct Job {
   std::string eval;
   samples::SourceOptions source;
   quantize::VariantsOptions variants;
-  std::string cpu_features;
   int progress_fd = -1;
   bool json = false;
 };
@@ -119,12 +118,11 @@ absl::StatusOr<Job> ReadJob(const cli::Arguments& arguments) {
   job.variants.workers = static_cast<int>(workers);
   job.progress_fd = static_cast<int>(progress_fd);
   job.json = format == "json";
-  job.cpu_features = arguments.Get("cpu_features", "");
+  ASSIGN_OR_RETURN(job.variants.features, ApplyCpuFlag(arguments.Get("cpu_features", "")));
   return job;
 }
 
 absl::StatusOr<report::Report> Run(Job& job, ProgressPipe& pipe, cli::ProgressLine& line) {
-  ASSIGN_OR_RETURN(job.variants.features, ApplyCpuFlag(job.cpu_features));
   ASSIGN_OR_RETURN(const base::MappedFile model, base::MappedFile::Open(job.model_path));
   std::unique_ptr<quantize::SampleSet> calibration;
   std::unique_ptr<quantize::SampleSet> evaluation;

@@ -103,8 +103,9 @@ TEST_F(ProgramsTest, QuantizeMakesTheVariantsOfTheDigits) {
 }
 
 TEST_F(ProgramsTest, QuantizeReportsProgressOnADescriptor) {
-  const Result result = Run(kQuantize + kDigits + "digits.onnx " + Out() +
-                            "--variants=fp32 --measure_seconds=0.01 --progress_fd=3 3>&1 >/dev/null");
+  const Result result =
+      Run(kQuantize + kDigits + "digits.onnx " + Out() +
+          "--variants=fp32 --measure_seconds=0.01 --progress_fd=3 3>&1 >/dev/null");
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out,
               AllOf(HasSubstr("\"stage\":\"import\""), HasSubstr("\"stage\":\"measure\"")));

@@ -120,6 +120,9 @@ class Outcome:
         for variant, loss in (("fp16", 0.1), ("hybrid", 1.0), ("int8", self.model.int8_loss)):
             top1 = self.top1(variant)
             within = abs(top1 - fp32) if variant == "fp16" else fp32 - top1
+            if variant == "fp16":
+                # One answer is the smallest difference that there can be: 0.125 points of 800.
+                loss = max(loss, 100 / self.rows[variant]["accuracy"]["labelled"]["samples"])
             self.require(within <= loss + 1e-6,
                          f"{variant} top-1 {top1:.2f} against fp32's {fp32:.2f}, loss allowed {loss}")
 

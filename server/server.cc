@@ -90,6 +90,15 @@ absl::Status Check(const ServerOptions& options) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--threads: got ", options.threads, ", wanted a number from 1, or 0 for the CPU budget"));
   }
+  constexpr int kThreadsMost = 1024;
+  if (std::max(options.threads, options.threads_per_request) > kThreadsMost) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--threads and --threads_per_request: got ", options.threads, " and ",
+                     options.threads_per_request, ", wanted at most ", kThreadsMost));
+  }
+  if (options.drain_delay < absl::ZeroDuration()) {
+    return absl::InvalidArgumentError("--drain_seconds: wanted 0 or more");
+  }
   RETURN_IF_ERROR(CheckPositive("threads_per_request", options.threads_per_request));
   RETURN_IF_ERROR(CheckPositive("max_upload_bytes", options.upload_bytes_max));
   RETURN_IF_ERROR(CheckPositive("max_samples", options.samples_max));

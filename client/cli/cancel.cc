@@ -13,8 +13,9 @@ Outcome Run(const Arguments& arguments, const Context& context, client::Client& 
   if (*format == "json") {
     PrintJson(context.out, JobToJson(*job));
   } else {
+    const bool ending = job->state == client::JobState::kRunning;
     context.out << "job " << job->job_id << " (" << job->model << " version " << job->version
-                << ") is " << JobStateName(job->state) << "\n";
+                << ") is " << (ending ? "being cancelled" : JobStateName(job->state)) << "\n";
   }
   return Done();
 }

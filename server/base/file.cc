@@ -1,6 +1,7 @@
 #include "server/base/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -131,6 +132,21 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 MappedFile::~MappedFile() {
   if (data_) munmap(data_, size_);
+}
+
+absl::StatusOr<DirectoryLock> DirectoryLock::Take(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return ErrnoStatus(errno, absl::StrCat("cannot open ", path));
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return DirectoryLock(fd);
+  const int error = errno;
+  close(fd);
+  if (error != EWOULDBLOCK) return ErrnoStatus(error, absl::StrCat("cannot lock ", path));
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, " is in use by another server; wanted a directory of this one's own"));
+}
+
+DirectoryLock::~DirectoryLock() {
+  if (fd_ >= 0) close(fd_);
 }
 
 }  // namespace fourfold::base

@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -31,6 +32,26 @@ absl::Status MakeDirectories(const std::string& path);
 absl::Status RemoveTree(const std::string& path);
 
 bool Exists(const std::string& path);
+
+// Keeps a directory for one process: a second Take of it, by this process or another, fails while
+// the first lives. Leaves no file behind and ends with the process, however that ends.
+class DirectoryLock {
+ public:
+  // FAILED_PRECONDITION if somebody has it.
+  static absl::StatusOr<DirectoryLock> Take(const std::string& path);
+  DirectoryLock() = default;
+  DirectoryLock(DirectoryLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  DirectoryLock& operator=(DirectoryLock&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~DirectoryLock();
+
+ private:
+  explicit DirectoryLock(int fd) : fd_(fd) {}
+
+  int fd_ = -1;
+};
 
 // A whole file mapped read-only: memory that the system can drop and read again.
 class MappedFile {

@@ -287,11 +287,13 @@ void Publisher::Finish(const EntryPtr& entry, const absl::Status& status) {
                                                      : JobState::kFailed;
   std::unique_ptr<store::Staging> staging;
   std::unique_ptr<Place> place;
+  bool stopped = false;
   {
     absl::MutexLock lock(&mutex_);
     staging = std::move(entry->staging);
     place = std::move(entry->place);
     entry->run = nullptr;
+    stopped = stopped_;
   }
   // Before the end is told: whoever hears of it finds the files gone and the place free.
   staging.reset();
@@ -300,6 +302,9 @@ void Publisher::Finish(const EntryPtr& entry, const absl::Status& status) {
   Change(entry, [&](Job& job) {
     const absl::Status moved = Advance(job, state);
     job.status = moved.ok() ? status : moved;
+    if (stopped && state == JobState::kCancelled) {
+      job.status = absl::CancelledError("the server is shutting down");
+    }
     job.finished = options_.clock->Now();
     job.percent = status.ok() ? 100 : job.percent;
     job.message = status.ok() ? "" : status.ToString();

@@ -54,8 +54,12 @@ struct Worker {
   runtime::Arena arena;
   kernels::Sequential sequential;
   std::vector<std::vector<std::byte>> outputs;
-  std::map<ValueId, Means> sums;
-  std::map<ValueId, double> positions;  // how many elements went into each channel's sum
+};
+
+// What one sample adds to a value's means.
+struct Sum {
+  Means sums;
+  double positions = 0;  // how many elements went into each channel's sum
 };
 
 // Adds the elements of an array of batch 1 to the sums of their channels. Channels are innermost in
@@ -107,32 +111,32 @@ absl::StatusOr<std::map<ValueId, Means>> MeansOf(const Graph& graph,
       state.outputs.emplace_back(output.bytes());
   }
   const int64_t count = std::min(samples.size(), kSamplesMost);
-  RETURN_IF_ERROR(
-      VisitSamples(samples, binding, count, workers,
-                   [&](int worker, int64_t, const std::vector<std::vector<std::byte>>& inputs) {
-                     Worker& state = states[static_cast<size_t>(worker)];
-                     std::vector<const void*> in;
-                     std::vector<void*> out;
-                     for (const auto& input : inputs) in.push_back(input.data());
-                     for (auto& output : state.outputs) out.push_back(output.data());
-                     runtime::Run(*plan, state.arena, in, out, state.sequential);
-                     for (const Wanted& value : wanted) {
-                       state.positions[value.id] +=
-                           Accumulate(runtime::ObservedValue(*plan, state.arena, in, out, value.id),
-                                      value.matrix, state.sums[value.id]);
-                     }
-                     return absl::OkStatus();
-                   }));
+  std::vector<std::map<ValueId, Sum>> by_sample(static_cast<size_t>(count));
+  RETURN_IF_ERROR(VisitSamples(
+      samples, binding, count, workers,
+      [&](int worker, int64_t index, const std::vector<std::vector<std::byte>>& inputs) {
+        Worker& state = states[static_cast<size_t>(worker)];
+        std::vector<const void*> in;
+        std::vector<void*> out;
+        for (const auto& input : inputs) in.push_back(input.data());
+        for (auto& output : state.outputs) out.push_back(output.data());
+        runtime::Run(*plan, state.arena, in, out, state.sequential);
+        for (const Wanted& value : wanted) {
+          Sum& sum = by_sample[static_cast<size_t>(index)][value.id];
+          sum.positions = Accumulate(runtime::ObservedValue(*plan, state.arena, in, out, value.id),
+                                     value.matrix, sum.sums);
+        }
+        return absl::OkStatus();
+      }));
   std::map<ValueId, Means> means;
   for (const Wanted& value : wanted) {
     Means& mean = means[value.id];
     double positions = 0;
-    for (const Worker& state : states) {
-      const auto sums = state.sums.find(value.id);
-      if (sums == state.sums.end()) continue;  // a worker that saw no sample
-      mean.resize(sums->second.size(), 0);
-      for (size_t c = 0; c < mean.size(); ++c) mean[c] += sums->second[c];
-      positions += state.positions.at(value.id);
+    for (const auto& sums : by_sample) {  // in the order of samples, whoever computed them
+      const Sum& sum = sums.at(value.id);
+      mean.resize(sum.sums.size(), 0);
+      for (size_t c = 0; c < mean.size(); ++c) mean[c] += sum.sums[c];
+      positions += sum.positions;
     }
     for (double& m : mean) m /= positions;
   }

@@ -95,18 +95,23 @@ Evaluation Summarize(const Tally& tally, int64_t samples, bool labelled) {
   return evaluation;
 }
 
-absl::Status CheckLabels(std::span<const int64_t> labels, int64_t classes) {
-  for (size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] >= 0 && labels[i] < classes) continue;
+}  // namespace
+
+absl::Status CheckLabels(const runtime::Model& model, const SampleSet& samples) {
+  if (samples.labels().empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const SampleBinding binding, BindSamples(model, samples, "evaluation samples"));
+  ASSIGN_OR_RETURN(const auto plan, model.PlanFor(binding.input_shapes));
+  const int64_t classes = graph::ElementCount(plan->outputs()[0].shape);
+  for (size_t i = 0; i < samples.labels().size(); ++i) {
+    const int64_t label = samples.labels()[i];
+    if (label >= 0 && label < classes) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("evaluation samples: label ", labels[i], " of sample ", i,
+        absl::StrCat("evaluation samples: label ", label, " of sample ", i,
                      " is no class of the model, whose first output has ", classes, " (0 to ",
                      classes - 1, ")"));
   }
   return absl::OkStatus();
 }
-
-}  // namespace
 
 absl::StatusOr<std::vector<Evaluation>> Evaluate(
     const std::vector<std::shared_ptr<const runtime::Model>>& models, const SampleSet& samples,
@@ -126,8 +131,7 @@ absl::StatusOr<std::vector<Evaluation>> Evaluate(
     }
   }
   const bool labelled = !samples.labels().empty();
-  RETURN_IF_ERROR(
-      CheckLabels(samples.labels(), graph::ElementCount(plans.front()->outputs()[0].shape)));
+  RETURN_IF_ERROR(CheckLabels(*models.front(), samples));
   std::atomic<int64_t> done{0};
   RETURN_IF_ERROR(VisitSamples(
       samples, binding, end, workers,

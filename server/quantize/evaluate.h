@@ -18,6 +18,9 @@ struct Evaluation {
   report::Fidelity fidelity;
 };
 
+// INVALID_ARGUMENT for a label that is no index of the model's first output.
+absl::Status CheckLabels(const runtime::Model& model, const SampleSet& samples);
+
 // Runs all models, the first of which is the reference, on the first `count` samples (all of them
 // if 0) and compares answers as they come. The class of an answer is the index of the largest
 // element of the first output. Models have the same inputs and outputs. INVALID_ARGUMENT for a

@@ -92,8 +92,10 @@ absl::StatusOr<std::vector<Measurement>> Measure(
   for (size_t m = 0; m < models.size(); ++m) {
     Runner& runner = runners[m];
     runner.parallel = options.parallel == nullptr ? &sequential : options.parallel;
-    ASSIGN_OR_RETURN(const std::vector<graph::Shape> shapes,
-                     models[m]->ShapesForBatch(options.batch));
+    std::vector<graph::Shape> shapes = options.shapes;
+    if (shapes.empty()) {
+      ASSIGN_OR_RETURN(shapes, models[m]->ShapesForBatch(options.batch));
+    }
     ASSIGN_OR_RETURN(runner.plan, models[m]->PlanFor(shapes));
     for (size_t i = 0; i < runner.plan->inputs().size(); ++i) {
       runner.inputs.emplace_back(runner.plan->inputs()[i].bytes());

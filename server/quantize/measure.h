@@ -13,7 +13,8 @@ namespace fourfold::quantize {
 
 struct MeasureOptions {
   int64_t batch = 1;
-  double seconds = 1.0;  // of each model, at least `runs_min` runs
+  std::vector<graph::Shape> shapes;  // of the inputs; empty: what the models say, for the batch
+  double seconds = 1.0;              // of each model, at least `runs_min` runs
   int runs_min = 20;
   int runs_max = 2000;
   kernels::Parallel* parallel = nullptr;  // null: the calling thread alone

@@ -32,6 +32,7 @@ absl::StatusOr<std::unique_ptr<ModelStore>> ModelStore::Open(StoreOptions option
     return absl::InvalidArgumentError("model store: wanted a directory, got none");
   std::unique_ptr<ModelStore> store(new ModelStore(std::move(options)));
   RETURN_IF_ERROR(base::MakeDirectories(store->options_.root));
+  ASSIGN_OR_RETURN(store->lock_, base::DirectoryLock::Take(store->options_.root));
   RETURN_IF_ERROR(store->Sweep());
   return store;
 }

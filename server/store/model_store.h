@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "server/base/clock.h"
+#include "server/base/file.h"
 #include "server/base/file_system.h"
 #include "server/store/manifest.h"
 #include "server/store/staging.h"
@@ -72,6 +73,7 @@ class ModelStore {
                              const std::vector<std::string>& files);
 
   const StoreOptions options_;
+  base::DirectoryLock lock_;  // of options_.root, from Open on
 
   absl::Mutex mutex_;
   // Version numbers of uploads that are not committed yet.

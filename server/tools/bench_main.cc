@@ -44,6 +44,11 @@ absl::StatusOr<BenchOptions> ReadOptions(const cli::Arguments& arguments, bool* 
   ASSIGN_OR_RETURN(const int64_t threads, arguments.GetInt("threads", 1, 1));
   ASSIGN_OR_RETURN(options.seconds, arguments.GetDouble("seconds", 3.0));
   ASSIGN_OR_RETURN(const std::string format, arguments.GetChoice("format", {"table", "json"}));
+  constexpr int64_t kThreadsMost = 1024;
+  if (threads > kThreadsMost) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--threads: got ", threads, ", wanted at most ", kThreadsMost));
+  }
   options.threads = static_cast<int>(threads);
   options.profile = arguments.IsOn("profile");
   options.engine = arguments.Get("engine", "");

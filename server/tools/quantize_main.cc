@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -113,6 +114,15 @@ absl::StatusOr<Job> ReadJob(const cli::Arguments& arguments) {
   ASSIGN_OR_RETURN(const int64_t progress_fd, arguments.GetInt("progress_fd", -1, 0));
   ASSIGN_OR_RETURN(job.variants.measure_seconds, arguments.GetDouble("measure_seconds", 1.0));
   ASSIGN_OR_RETURN(job.variants.loss_max, arguments.GetDouble("max_loss", 0.01));
+  if (!(job.variants.loss_max >= 0 && job.variants.loss_max <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--max_loss: got ", job.variants.loss_max, ", wanted a fraction from 0 to 1"));
+  }
+  constexpr int64_t kThreadsMost = 1024;
+  if (std::max(threads, workers) > kThreadsMost) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--threads and --workers: wanted at most ", kThreadsMost));
+  }
   ASSIGN_OR_RETURN(const std::string format, arguments.GetChoice("format", {"table", "json"}));
   job.variants.threads = static_cast<int>(threads);
   job.variants.workers = static_cast<int>(workers);

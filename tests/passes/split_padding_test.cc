@@ -9,8 +9,8 @@
 namespace fourfold::passes {
 namespace {
 
-using ::testing::ElementsAre;
 using testing::Count;
+using ::testing::ElementsAre;
 using testing::GraphBuilder;
 using testing::Only;
 
@@ -20,7 +20,8 @@ graph::Graph ConvGraph(int64_t kernel, int64_t pad, int64_t dilation = 1) {
   graph::Conv conv;
   conv.window.pads = {pad, pad, pad, pad};
   conv.window.dilations = {dilation, dilation};
-  b.Output(b.Conv(b.Input("x", {1, 2, 5, 5}), b.Varied({3, 2, kernel, kernel}), GraphBuilder::kNone, conv));
+  b.Output(b.Conv(b.Input("x", {1, 2, 5, 5}), b.Varied({3, 2, kernel, kernel}), GraphBuilder::kNone,
+                  conv));
   return b.Build();
 }
 

@@ -44,10 +44,10 @@ TEST(PlaceStoragesTest, NothingThatLivesTogetherOverlaps) {
     constexpr int kSteps = 20;
     std::vector<Storage> storages;
     size_t sum = 0;
-    for (uint32_t i = 0, n = random() % 40; i < n; ++i) {
+    for (size_t i = 0, n = random() % 40; i < n; ++i) {
       const int first = static_cast<int>(random() % kSteps);
-      storages.push_back(
-          Arena(1 + random() % 5000, first, std::min<int>(kSteps - 1, first + random() % 6)));
+      storages.push_back(Arena(1 + random() % 5000, first,
+                               std::min<int>(kSteps - 1, first + static_cast<int>(random() % 6))));
       sum += Padded(storages.back().bytes);
     }
     const size_t total = PlaceStorages(storages);

@@ -89,8 +89,19 @@ class ModelStoreTest : public ::testing::Test {
   testing::FakeClock clock_;
 };
 
-TEST_F(ModelStoreTest, CommitsAVersionAndReadsItBack) {
+TEST_F(ModelStoreTest, IsKeptForOneServerAndItsUploadsSafe) {
   const auto store = Open();
+  const auto staging = Staged(*store, "job", "m");
+  StoreOptions options;
+  options.root = directory_.path();
+  const absl::Status second = ModelStore::Open(options).status();
+  EXPECT_EQ(second.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(second.message()), HasSubstr("in use by another server"));
+  EXPECT_TRUE(store->Commit(*staging, {"a.onnx"}, "{}").ok());
+}
+
+TEST_F(ModelStoreTest, CommitsAVersionAndReadsItBack) {
+  auto store = Open();
   {
     const auto staging = Staged(*store, "job", "m");
     const auto manifest = store->Commit(*staging, {"a.onnx"}, R"({"model": "?", "variants": []})");
@@ -98,7 +109,9 @@ TEST_F(ModelStoreTest, CommitsAVersionAndReadsItBack) {
     EXPECT_EQ(manifest->version, 1);
   }
   EXPECT_THAT(directory_.Files(), ElementsAre("m/1/a.onnx", "m/1/manifest.json"));
-  const auto manifest = Open()->ReadManifest("m", 1);
+  store.reset();
+  store = Open();
+  const auto manifest = store->ReadManifest("m", 1);
   ASSERT_TRUE(manifest.ok()) << manifest.status();
   EXPECT_EQ(manifest->created_unix_ms, 1'700'000'000'000);
   EXPECT_EQ(store->ReadFile(*manifest, "a.onnx").value(), "bytes of a");

@@ -295,9 +295,13 @@ void Publisher::Finish(const EntryPtr& entry, const absl::Status& status) {
     entry->run = nullptr;
     stopped = stopped_;
   }
-  // Before the end is told: whoever hears of it finds the files gone and the place free.
+  // Before the end is told: whoever hears of it finds the files gone, the place free, the job
+  // counted.
   staging.reset();
   place.reset();
+  parts_.metrics.JobEnded(status.ok()                 ? telemetry::JobOutcome::kDone
+                          : absl::IsCancelled(status) ? telemetry::JobOutcome::kCancelled
+                                                      : telemetry::JobOutcome::kFailed);
   const Job before = entry->job;  // ended: nobody else changes it
   Change(entry, [&](Job& job) {
     const absl::Status moved = Advance(job, state);
@@ -307,11 +311,8 @@ void Publisher::Finish(const EntryPtr& entry, const absl::Status& status) {
     }
     job.finished = options_.clock->Now();
     job.percent = status.ok() ? 100 : job.percent;
-    job.message = status.ok() ? "" : status.ToString();
+    job.message = job.status.ok() ? "" : job.status.ToString();
   });
-  parts_.metrics.JobEnded(status.ok()                 ? telemetry::JobOutcome::kDone
-                          : absl::IsCancelled(status) ? telemetry::JobOutcome::kCancelled
-                                                      : telemetry::JobOutcome::kFailed);
   base::LogInfo("job.ended", {{"job", before.id},
                               {"model", before.model},
                               {"version", before.version},

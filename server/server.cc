@@ -129,7 +129,7 @@ struct Server::Parts {
   Addresses addresses;
   std::atomic<bool> ready{false};
   std::atomic<bool> stopped{false};
-  telemetry::Metrics metrics;
+  telemetry::Metrics metrics{rpc::InferenceOptions().server_version};
   std::unique_ptr<store::ModelStore> store;
   HealthNames health;
   registry::ModelRegistry registry{[this] { health.Follow(registry); }};

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "server/base/control_group.h"
 #include "server/base/file.h"
 
 namespace fourfold::base {
@@ -54,18 +55,6 @@ std::optional<double> QuotaOfVersion1(const std::string& group) {
   return Ratio(*quota, *period);  // -1: no limit
 }
 
-// The tightest quota from `path` up to the hierarchy's root.
-template <typename Read>
-void Tighten(const std::string& mount, std::string path, Read read,
-             std::optional<double>& tightest) {
-  while (true) {
-    const std::optional<double> quota = read(mount + path);
-    if (quota && (!tightest || *quota < *tightest)) tightest = quota;
-    if (path.empty()) return;
-    path.resize(path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
-  }
-}
-
 }  // namespace
 
 int CpuBudget::threads() const {
@@ -76,19 +65,10 @@ int CpuBudget::threads() const {
 CpuBudget ReadCpuBudget(const std::string& root) {
   CpuBudget budget;
   budget.affinity = Affinity();
-  const auto groups = ReadFile(absl::StrCat(root, "/proc/self/cgroup"));
-  if (!groups.ok()) return budget;
-  for (const absl::string_view line : absl::StrSplit(*groups, '\n', absl::SkipEmpty())) {
-    const std::vector<std::string> parts = absl::StrSplit(line, absl::MaxSplits(':', 2));
-    if (parts.size() != 3) continue;
-    const std::string path = parts[2] == "/" ? "" : parts[2];
-    if (parts[0] == "0" && parts[1].empty()) {
-      Tighten(absl::StrCat(root, "/sys/fs/cgroup"), path, QuotaOfVersion2, budget.quota);
-      continue;
+  for (const std::string& group : ControlGroupDirectories("cpu", root)) {
+    for (const std::optional<double>& quota : {QuotaOfVersion2(group), QuotaOfVersion1(group)}) {
+      if (quota && (!budget.quota || *quota < *budget.quota)) budget.quota = quota;
     }
-    const std::vector<std::string> controllers = absl::StrSplit(parts[1], ',');
-    if (std::find(controllers.begin(), controllers.end(), "cpu") == controllers.end()) continue;
-    Tighten(absl::StrCat(root, "/sys/fs/cgroup/cpu"), path, QuotaOfVersion1, budget.quota);
   }
   return budget;
 }

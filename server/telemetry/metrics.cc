@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/telemetry/process_metrics.h"
 
 namespace fourfold::telemetry {
 namespace {
@@ -195,7 +196,8 @@ class Metrics::Handle final : public VariantSeries {
   Series& series_;
 };
 
-Metrics::Metrics() : families_(std::make_unique<Families>()) {}
+Metrics::Metrics(std::string server_version)
+    : server_version_(std::move(server_version)), families_(std::make_unique<Families>()) {}
 Metrics::~Metrics() = default;
 
 std::shared_ptr<VariantSeries> Metrics::ForVariant(const VariantLabels& labels,
@@ -230,7 +232,8 @@ void Metrics::JobEnded(JobOutcome outcome) {
 }
 
 std::string Metrics::Text() const {
-  return prometheus::TextSerializer().Serialize(families_->registry.Collect());
+  return prometheus::TextSerializer().Serialize(families_->registry.Collect()) +
+         ProcessMetricsText({.version = server_version_});
 }
 
 }  // namespace fourfold::telemetry

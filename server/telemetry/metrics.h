@@ -52,7 +52,7 @@ enum class JobOutcome { kDone, kFailed, kCancelled };
 // All metrics of the server. Thread-safe.
 class Metrics {
  public:
-  Metrics();
+  explicit Metrics(std::string server_version = "");
   ~Metrics();
 
   // Series with these labels, which vanish when the last handle to them goes. Outlived by this
@@ -68,7 +68,7 @@ class Metrics {
   void PresentJobs(int64_t queued, int64_t running);
   void JobEnded(JobOutcome outcome);
 
-  // Prometheus text format 0.0.4.
+  // Prometheus text format 0.0.4, with what the system says of the process (process_metrics.h).
   std::string Text() const;
 
  private:
@@ -76,6 +76,7 @@ class Metrics {
   class Series;
   class Handle;
 
+  const std::string server_version_;
   const std::unique_ptr<Families> families_;
 
   absl::Mutex mutex_;

@@ -169,6 +169,7 @@ absl::Status Server::Parts::StartWorkers() {
   schedule_options.workers = threads / threads_per_request;
   schedule_options.threads_per_worker = threads_per_request;
   schedule_options.queue_max = options.queue_max;
+  metrics.QueueLimit(options.queue_max);
   scheduler = std::make_unique<schedule::Scheduler>(schedule_options, metrics);
 
   publish::PublisherOptions publish_options;

@@ -17,6 +17,7 @@ telemetry::VariantFigures FiguresOf(const report::Variant& variant) {
   figures.latency_p99_seconds = variant.latency.p99_ms / 1000;
   figures.speedup = variant.versus_fp32.speedup;
   figures.size_ratio = variant.versus_fp32.size_ratio;
+  figures.is_default = variant.is_default;
   if (variant.labelled) figures.top1 = variant.labelled->top1;
   if (variant.fidelity) {
     figures.agreement = variant.fidelity->top1_agreement;

@@ -75,6 +75,9 @@ struct Metrics::Families {
                                     "Median latency of fp32 divided by that of the variant.");
   Family<Gauge>& size_ratio = NewGauge(registry, "fourfold_model_size_ratio",
                                        "Size of the variant's file divided by that of fp32.");
+  Family<Gauge>& is_default =
+      NewGauge(registry, "fourfold_model_default",
+               "1 for the variant that answers to the model's name alone, 0 for the others.");
   Family<Gauge>& latency =
       NewGauge(registry, "fourfold_model_latency_seconds",
                "Latency of one execution at batch 1 as measured when publishing, "
@@ -83,6 +86,9 @@ struct Metrics::Families {
   Gauge& queued =
       NewGauge(registry, "fourfold_queue_requests", "Inference requests waiting for a worker.")
           .Add({});
+  Gauge& queue_limit = NewGauge(registry, "fourfold_queue_limit_requests",
+                                "Inference requests that may wait; more are rejected.")
+                           .Add({});
   Family<Counter>& rejected_family =
       NewCounter(registry, "fourfold_rejected_requests_total",
                  "Inference requests given up before they ran, by reason.");
@@ -126,6 +132,7 @@ class Metrics::Series final {
     Set(families_.resident_bytes, labels_, static_cast<double>(figures.resident_bytes));
     Set(families_.speedup, labels_, figures.speedup);
     Set(families_.size_ratio, labels_, figures.size_ratio);
+    Set(families_.is_default, labels_, figures.is_default ? 1 : 0);
     if (figures.top1) Set(families_.accuracy, labels_, *figures.top1);
     if (figures.agreement) Set(families_.agreement, labels_, *figures.agreement);
     if (figures.sqnr_db) Set(families_.sqnr, labels_, *figures.sqnr_db);
@@ -217,6 +224,8 @@ void Metrics::UnroutedRequest(absl::StatusCode status) {
 }
 
 void Metrics::QueuedRequests(int64_t count) { families_->queued.Set(static_cast<double>(count)); }
+
+void Metrics::QueueLimit(int64_t count) { families_->queue_limit.Set(static_cast<double>(count)); }
 
 void Metrics::Rejected(Rejection reason) {
   families_->rejected[static_cast<size_t>(reason)]->Increment();

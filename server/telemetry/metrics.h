@@ -34,6 +34,7 @@ struct VariantFigures {
   double latency_p99_seconds = 0;
   double speedup = 0;
   double size_ratio = 0;
+  bool is_default = false;
   std::optional<double> top1;       // against labels
   std::optional<double> agreement;  // with fp32
   std::optional<double> sqnr_db;
@@ -64,6 +65,7 @@ class Metrics {
   void UnroutedRequest(absl::StatusCode status);
 
   void QueuedRequests(int64_t count);
+  void QueueLimit(int64_t count);
   void Rejected(Rejection reason);
   void PresentJobs(int64_t queued, int64_t running);
   void JobEnded(JobOutcome outcome);

@@ -17,6 +17,7 @@ VariantFigures Figures() {
   figures.file_bytes = 1234;
   figures.latency_p50_seconds = 0.25;
   figures.top1 = 0.75;
+  figures.is_default = true;
   return figures;
 }
 
@@ -50,6 +51,7 @@ TEST(MetricsTest, ShowsWhatWasMeasuredAndOmitsWhatWasNot) {
   EXPECT_THAT(
       text,
       HasSubstr(R"(fourfold_model_accuracy_ratio{model="m",variant="fp16",version="1"} 0.75)"));
+  EXPECT_THAT(text, HasSubstr(R"(fourfold_model_default{model="m",variant="fp16",version="1"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(percentile="50",variant="fp16",version="1"} 0.25)"));
   EXPECT_THAT(text, Not(HasSubstr("fourfold_model_sqnr_decibels{")));
 }
@@ -69,12 +71,14 @@ TEST(MetricsTest, CountsRejectionsJobsAndRequestsWithoutAVariant) {
   Metrics metrics;
   metrics.Rejected(Rejection::kQueueFull);
   metrics.QueuedRequests(5);
+  metrics.QueueLimit(256);
   metrics.PresentJobs(2, 1);
   metrics.JobEnded(JobOutcome::kFailed);
   metrics.UnroutedRequest(absl::StatusCode::kNotFound);
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr(R"(fourfold_rejected_requests_total{reason="queue_full"} 1)"));
   EXPECT_THAT(text, HasSubstr("fourfold_queue_requests 5"));
+  EXPECT_THAT(text, HasSubstr("fourfold_queue_limit_requests 256"));
   EXPECT_THAT(text, HasSubstr(R"(fourfold_jobs{state="queued"} 2)"));
   EXPECT_THAT(text, HasSubstr(R"(fourfold_jobs_ended_total{outcome="failed"} 1)"));
   EXPECT_THAT(text, HasSubstr(R"(status="NOT_FOUND",variant="",version=""} 1)"));

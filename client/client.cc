@@ -3,7 +3,6 @@
 #include <chrono>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/connection.h"
 #include "client/convert.h"
@@ -13,54 +12,13 @@ namespace {
 
 std::string VersionText(int64_t version) { return version == 0 ? "" : absl::StrCat(version); }
 
-inference::ModelInferRequest ToProto(const InferRequest& request) {
-  inference::ModelInferRequest proto;
-  proto.set_model_name(request.model);
-  proto.set_model_version(VersionText(request.version));
-  proto.set_id(request.id);
-  for (const Tensor& tensor : request.inputs) {
-    auto* input = proto.add_inputs();
-    input->set_name(tensor.name);
-    input->set_datatype(tensor.datatype);
-    input->mutable_shape()->Add(tensor.shape.begin(), tensor.shape.end());
-    proto.add_raw_input_contents(tensor.bytes);
-  }
-  for (const std::string& output : request.outputs) proto.add_outputs()->set_name(output);
-  return proto;
-}
-
-absl::StatusOr<InferResponse> FromProto(inference::ModelInferResponse& proto) {
-  if (proto.outputs_size() != proto.raw_output_contents_size()) {
-    return absl::DataLossError(absl::StrCat(
-        "response of ", proto.model_name(), " has ", proto.outputs_size(), " outputs but ",
-        proto.raw_output_contents_size(), " raw contents, wanted as many"));
-  }
-  InferResponse response;
-  response.model = proto.model_name();
-  response.id = proto.id();
-  if (!proto.model_version().empty() &&
-      !absl::SimpleAtoi(proto.model_version(), &response.version)) {
-    return absl::DataLossError(absl::StrCat("response of ", proto.model_name(), " has version \"",
-                                            proto.model_version(), "\", wanted a number"));
-  }
-  const auto variant = proto.parameters().find("variant");
-  if (variant != proto.parameters().end()) response.variant = variant->second.string_param();
-  for (int i = 0; i < proto.outputs_size(); ++i) {
-    const auto& output = proto.outputs(i);
-    response.outputs.push_back({output.name(),
-                                output.datatype(),
-                                {output.shape().begin(), output.shape().end()},
-                                std::move(*proto.mutable_raw_output_contents(i))});
-  }
-  return response;
-}
-
-grpc::ChannelArguments ChannelArguments() {
+grpc::ChannelArguments ChannelArguments(const ClientOptions& options) {
   grpc::ChannelArguments arguments;
   // The server has the limits that count; the default of 4 MiB would refuse large outputs.
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
   arguments.SetUserAgentPrefix("fourfold-client");
+  if (options.own_connection) arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return arguments;
 }
 
@@ -69,7 +27,8 @@ grpc::ChannelArguments ChannelArguments() {
 Client::Connection::Connection(ClientOptions client_options)
     : options(std::move(client_options)),
       channel(grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(),
-                                        ChannelArguments())),
+                                        ChannelArguments(options))),
+      bytes(channel),
       variants(v1::VariantService::NewStub(channel)),
       inference(inference::GRPCInferenceService::NewStub(channel)) {}
 
@@ -93,7 +52,7 @@ void Client::Connection::SetDeadline(grpc::ClientContext& context) const {
 Client::Client(ClientOptions options)
     : connection_(std::make_unique<Connection>(std::move(options))) {}
 
-Client::~Client() = default;
+Client::~Client() { connection_->in_flight.CancelAndWait(); }
 
 const std::string& Client::address() const { return connection_->options.address; }
 
@@ -132,13 +91,6 @@ absl::StatusOr<ServerStatus> Client::Status() {
                       metadata->name(),
                       metadata->version(),
                       {metadata->extensions().begin(), metadata->extensions().end()}};
-}
-
-absl::StatusOr<InferResponse> Client::Infer(const InferRequest& request) {
-  auto response = Call<inference::ModelInferResponse>(*connection_, *connection_->inference,
-                                                      &InferenceStub::ModelInfer, ToProto(request));
-  if (!response.ok()) return response.status();
-  return FromProto(*response);
 }
 
 absl::StatusOr<std::vector<TensorDescription>> Client::Inputs(const std::string& model,

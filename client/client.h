@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/comparison.h"
+#include "client/encoded.h"
 #include "client/job.h"
 #include "client/model.h"
 #include "client/tensor.h"
@@ -23,6 +24,8 @@ struct ClientOptions {
   std::string address = "127.0.0.1:8001";
   // How long a call may take. Not for Upload, WatchJob and Download, which take as long as they do.
   absl::Duration call_timeout = absl::Seconds(60);
+  // Clients of one process share a connection to the same address; this one has its own.
+  bool own_connection = false;
 };
 
 struct InferRequest {
@@ -40,6 +43,9 @@ struct InferResponse {
   std::string id;
   std::vector<Tensor> outputs;
 };
+
+// How an asynchronous inference ended.
+using InferCallback = std::function<void(absl::StatusOr<EncodedResponse>)>;
 
 struct DownloadRequest {
   std::string model = {};
@@ -64,7 +70,7 @@ struct Downloaded {
 // does not wait for a server that refuses connections.
 //
 // Errors are the server's status, code and message. UNAVAILABLE names the address. A version of 0
-// is the newest. Thread-safe; every method blocks its caller.
+// is the newest. Thread-safe; every method but InferAsync blocks its caller.
 class Client {
  public:
   explicit Client(ClientOptions options);
@@ -79,6 +85,11 @@ class Client {
 
   // One inference. DATA_LOSS: the response's tensors and bytes do not match.
   absl::StatusOr<InferResponse> Infer(const InferRequest& request);
+  // Starts one inference and returns. `on_done` is called once, on a thread of the library, never
+  // on the caller's: it must not block or destroy the Client, and may start further calls.
+  // DEADLINE_EXCEEDED after `timeout`. Calls that are in flight when the Client is destroyed end as
+  // CANCELLED, and have been told before the destructor returns.
+  void InferAsync(const EncodedRequest& request, absl::Duration timeout, InferCallback on_done);
   // The inputs that a model (NAME or NAME@VARIANT) expects.
   absl::StatusOr<std::vector<TensorDescription>> Inputs(const std::string& model, int64_t version);
 

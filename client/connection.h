@@ -5,6 +5,8 @@
 
 #include "absl/status/status.h"
 #include "client/client.h"
+#include "client/in_flight.h"
+#include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/grpcpp.h"
 #include "proto/fourfold/v1/variants.grpc.pb.h"
 #include "proto/inference/grpc_predict_v2.grpc.pb.h"
@@ -22,8 +24,10 @@ struct Client::Connection {
 
   const ClientOptions options;
   const std::shared_ptr<grpc::Channel> channel;
+  grpc::GenericStub bytes;  // calls whose messages are encoded already
   const std::unique_ptr<v1::VariantService::Stub> variants;
   const std::unique_ptr<inference::GRPCInferenceService::Stub> inference;
+  InFlight in_flight;
 };
 
 }  // namespace fourfold::client

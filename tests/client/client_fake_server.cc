@@ -6,6 +6,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "grpcpp/grpcpp.h"
 #include "proto/fourfold/v1/variants.grpc.pb.h"
 #include "proto/inference/grpc_predict_v2.grpc.pb.h"
@@ -240,8 +241,11 @@ struct FakeServer::Services {
       return Status::OK;
     }
 
-    Status ModelInfer(ServerContext*, const inference::ModelInferRequest* request,
+    Status ModelInfer(ServerContext* context, const inference::ModelInferRequest* request,
                       inference::ModelInferResponse* response) override {
+      for (int ms = 0; ms < behaviour_.infer_delay_ms && !context->IsCancelled(); ++ms) {
+        absl::SleepFor(absl::Milliseconds(1));
+      }
       if (request->model_name().rfind("digits", 0) != 0) return NotFound(request->model_name());
       response->set_model_name(request->model_name());
       response->set_model_version("2");

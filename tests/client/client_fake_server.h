@@ -46,6 +46,7 @@ struct FakeBehaviour {
   int64_t download_file_bytes = 0;
   bool ready = true;
   std::vector<std::string> inputs = {"x"};
+  int infer_delay_ms = 0;  // a ModelInfer takes so long, or until it is cancelled
 };
 
 // A server on a free loopback port that speaks both protocols. It knows the model "digits", with

@@ -3,6 +3,7 @@ fourfold_test(client_test
     client_command_test.cc
     client_fake_server.cc
     client_flags_test.cc
+    client_infer_async_test.cc
     client_service_test.cc
     client_text_test.cc
   PRIVATE

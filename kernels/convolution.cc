@@ -2,6 +2,9 @@
 
 #include <array>
 
+#if FOURFOLD_WITH_NEON
+#include "kernels/neon/neon.h"
+#endif
 #if FOURFOLD_WITH_ONEDNN
 #include "kernels/onednn/onednn.h"
 #endif
@@ -13,6 +16,9 @@ std::span<const Kernel<ConvolutionSpec>> ConvolutionKernels() {
   static constexpr std::array kTable = {
 #if FOURFOLD_WITH_ONEDNN
     Kernel<ConvolutionSpec>{"onednn", kAvx2, &onednn::PrepareConvolution},
+#endif
+#if FOURFOLD_WITH_NEON
+    Kernel<ConvolutionSpec>{"neon", kNeon, &neon::PrepareConvolutionF32},
 #endif
     Kernel<ConvolutionSpec>{"reference", kNoFeatures, &reference::PrepareConvolution},
   };

@@ -2,6 +2,9 @@
 
 #include <array>
 
+#if FOURFOLD_WITH_NEON
+#include "kernels/neon/neon.h"
+#endif
 #if FOURFOLD_WITH_ONEDNN
 #include "kernels/onednn/onednn.h"
 #endif
@@ -13,6 +16,9 @@ std::span<const Kernel<MatMulSpec>> MatMulKernels() {
   static constexpr std::array kTable = {
 #if FOURFOLD_WITH_ONEDNN
     Kernel<MatMulSpec>{"onednn", kAvx2, &onednn::PrepareMatMul},
+#endif
+#if FOURFOLD_WITH_NEON
+    Kernel<MatMulSpec>{"neon", kNeon, &neon::PrepareMatMulF32},
 #endif
     Kernel<MatMulSpec>{"reference", kNoFeatures, &reference::PrepareMatMul},
   };

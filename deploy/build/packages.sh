@@ -1,6 +1,11 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that Fourfold builds with; with --tests also those that only its
-# test suite uses. Does nothing, quickly, where all are installed.
+# Installs the Debian packages that Fourfold builds with. Does nothing, quickly, where all are there.
+#
+#   deploy/build/packages.sh [--tests] [--aarch64]
+#
+#   --tests     also those that only the test suite uses
+#   --aarch64   also what cross-compiles for 64-bit ARM and runs the result here: compiler, emulator,
+#               and the libraries of sysroot.sh, which are unpacked beside the machine's own
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/progress.sh"
@@ -12,22 +17,37 @@ packages=(
   protobuf-compiler-grpc zlib1g-dev
 )
 tests=(curl libgmock-dev libgtest-dev prometheus python3 python3-venv)
+aarch64=(g++-aarch64-linux-gnu qemu-user)
 
-[[ ${1:-} == --tests ]] && packages+=("${tests[@]}")
+sysroot=
+for argument in "$@"; do
+  case $argument in
+    --tests) packages+=("${tests[@]}") ;;
+    --aarch64)
+      packages+=("${aarch64[@]}")
+      sysroot=1
+      ;;
+    *) fail "unknown argument '$argument', wanted --tests or --aarch64" ;;
+  esac
+done
 
 command -v apt-get >/dev/null || fail "this script knows Debian's apt-get only; install by hand: ${packages[*]}"
 
+# Of this machine's architecture: the same package of a foreign one does not count.
+native="(all|$(dpkg --print-architecture)) installed"
 missing=()
 for package in "${packages[@]}"; do
-  status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-  [[ $status == installed ]] || missing+=("$package")
+  dpkg-query -W -f '${Architecture} ${db:Status-Status}\n' "$package" 2>/dev/null |
+    grep -qxE "$native" || missing+=("$package")
 done
-((${#missing[@]} == 0)) && exit 0
 
-note "installing ${missing[*]}"
-log=${FOURFOLD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fourfold}/log/packages.log
-export DEBIAN_FRONTEND=noninteractive
-quietly "$log" as_root apt-get update
-# A test package such as prometheus must not start its own service on the machine.
-quietly "$log" as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
-  apt-get install -y --no-install-recommends "${missing[@]}"
+if ((${#missing[@]} > 0)); then
+  note "installing ${missing[*]}"
+  log=${FOURFOLD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fourfold}/log/packages.log
+  export DEBIAN_FRONTEND=noninteractive
+  quietly "$log" as_root apt-get update
+  # A test package such as prometheus must not start its own service on the machine.
+  quietly "$log" as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y --no-install-recommends "${missing[@]}"
+fi
+[[ -z $sysroot ]] || "$here/sysroot.sh" >/dev/null

@@ -7,6 +7,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <utility>
@@ -14,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/telemetry/process_metrics.h"
+#include "server/telemetry/triton_text.h"
 
 namespace fourfold::telemetry {
 namespace {
@@ -43,6 +45,9 @@ Histogram::BucketBoundaries LatencyBuckets() {
           0.05,    0.1,    0.2,    0.5,    1.0,   2.0,   5.0,   10.0};
 }
 
+// Powers of two, as batches are formed.
+Histogram::BucketBoundaries BatchBuckets() { return {1, 2, 4, 8, 16, 32, 64, 128}; }
+
 std::string StatusText(absl::StatusCode code) { return absl::StatusCodeToString(code); }
 
 }  // namespace
@@ -57,6 +62,16 @@ struct Metrics::Families {
   Family<Histogram>& request_duration =
       NewHistogram(registry, "fourfold_request_duration_seconds",
                    "Time from receiving an inference request to its answer, successful ones.");
+  Family<Histogram>& queue_duration =
+      NewHistogram(registry, "fourfold_queue_duration_seconds",
+                   "Time from an inference request's arrival to the start of its execution.");
+  Family<Histogram>& compute_duration =
+      NewHistogram(registry, "fourfold_compute_duration_seconds", "Time of one execution.");
+  Family<Histogram>& batch_size =
+      NewHistogram(registry, "fourfold_batch_size", "Samples of one execution.");
+  Family<Counter>& executions = NewCounter(registry, "fourfold_executions_total",
+                                           "Executions, of one or several requests together.");
+  Family<Counter>& samples = NewCounter(registry, "fourfold_samples_total", "Samples inferred.");
   Family<Gauge>& file_bytes =
       NewGauge(registry, "fourfold_model_file_bytes", "Size of the variant's ONNX file.");
   Family<Gauge>& weight_bytes = NewGauge(registry, "fourfold_model_weight_bytes",
@@ -115,11 +130,21 @@ class Metrics::Series final {
                 {"version", absl::StrCat(labels.version)},
                 {"variant", labels.variant}} {
     duration_ = &families_.request_duration.Add(labels_, LatencyBuckets());
+    queue_ = &families_.queue_duration.Add(labels_, LatencyBuckets());
+    compute_ = &families_.compute_duration.Add(labels_, LatencyBuckets());
+    batch_size_ = &families_.batch_size.Add(labels_, BatchBuckets());
+    executions_ = &families_.executions.Add(labels_);
+    samples_ = &families_.samples.Add(labels_);
     CounterOf(absl::StatusCode::kOk);
   }
 
   ~Series() {
     families_.request_duration.Remove(duration_);
+    families_.queue_duration.Remove(queue_);
+    families_.compute_duration.Remove(compute_);
+    families_.batch_size.Remove(batch_size_);
+    families_.executions.Remove(executions_);
+    families_.samples.Remove(samples_);
     for (auto& counter : counters_) {
       if (Counter* made = counter.load()) families_.requests.Remove(made);
     }
@@ -149,6 +174,39 @@ class Metrics::Series final {
   void RequestDone(absl::StatusCode status, absl::Duration duration) {
     CounterOf(status).Increment();
     if (status == absl::StatusCode::kOk) duration_->Observe(absl::ToDoubleSeconds(duration));
+    absl::MutexLock lock(&mutex_);
+    if (status == absl::StatusCode::kOk) {
+      statistics_.success.Add(duration);
+    } else {
+      statistics_.failure.Add(duration);
+      ++statistics_.failures[status];
+    }
+  }
+
+  void Executed(const Execution& execution) {
+    for (absl::Duration waited : execution.waited) queue_->Observe(absl::ToDoubleSeconds(waited));
+    compute_->Observe(absl::ToDoubleSeconds(execution.compute));
+    batch_size_->Observe(static_cast<double>(execution.samples));
+    executions_->Increment();
+    samples_->Increment(static_cast<double>(execution.samples));
+    const auto requests = static_cast<int64_t>(execution.waited.size());
+    absl::MutexLock lock(&mutex_);
+    for (absl::Duration waited : execution.waited) statistics_.queue.Add(waited);
+    statistics_.input.Add(execution.input, requests);
+    statistics_.compute.Add(execution.compute, requests);
+    statistics_.output.Add(execution.output, requests);
+    statistics_.samples += execution.samples;
+    ++statistics_.executions;
+    statistics_.last = std::max(statistics_.last, execution.ended);
+    VariantStatistics::Batch& batch = statistics_.batches[execution.samples];
+    batch.input.Add(execution.input);
+    batch.compute.Add(execution.compute);
+    batch.output.Add(execution.output);
+  }
+
+  VariantStatistics statistics() const {
+    absl::MutexLock lock(&mutex_);
+    return statistics_;
   }
 
   int holders = 0;  // guarded by Metrics::mutex_
@@ -179,8 +237,16 @@ class Metrics::Series final {
   Families& families_;
   const Labels labels_;
   Histogram* duration_ = nullptr;
+  Histogram* queue_ = nullptr;
+  Histogram* compute_ = nullptr;
+  Histogram* batch_size_ = nullptr;
+  Counter* executions_ = nullptr;
+  Counter* samples_ = nullptr;
   std::array<std::atomic<Counter*>, kStatusCodes> counters_{};
   std::vector<std::pair<Family<Gauge>*, Gauge*>> gauges_;  // guarded by Metrics::mutex_
+
+  mutable absl::Mutex mutex_;
+  VariantStatistics statistics_ ABSL_GUARDED_BY(mutex_);
 };
 
 class Metrics::Handle final : public VariantSeries {
@@ -196,6 +262,8 @@ class Metrics::Handle final : public VariantSeries {
   void RequestDone(absl::StatusCode status, absl::Duration duration) override {
     series_.RequestDone(status, duration);
   }
+  void Executed(const Execution& execution) override { series_.Executed(execution); }
+  VariantStatistics statistics() const override { return series_.statistics(); }
 
  private:
   Metrics& metrics_;
@@ -243,6 +311,15 @@ void Metrics::JobEnded(JobOutcome outcome) {
 std::string Metrics::Text() const {
   return prometheus::TextSerializer().Serialize(families_->registry.Collect()) +
          ProcessMetricsText({.version = server_version_});
+}
+
+std::string Metrics::TritonText() const {
+  std::map<VariantLabels, VariantStatistics> statistics;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [labels, series] : series_) statistics.emplace(labels, series->statistics());
+  }
+  return telemetry::TritonText(statistics);
 }
 
 }  // namespace fourfold::telemetry

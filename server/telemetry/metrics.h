@@ -3,26 +3,17 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
-#include <tuple>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/telemetry/labels.h"
+#include "server/telemetry/statistics.h"
 
 namespace fourfold::telemetry {
-
-// Labels of everything that is about one variant.
-struct VariantLabels {
-  std::string model;
-  int64_t version = 0;
-  std::string variant;
-
-  friend bool operator<(const VariantLabels& a, const VariantLabels& b) {
-    return std::tie(a.model, a.version, a.variant) < std::tie(b.model, b.version, b.variant);
-  }
-};
 
 // What was measured of a variant before it was published; nothing where it was not measured.
 struct VariantFigures {
@@ -40,11 +31,25 @@ struct VariantFigures {
   std::optional<double> sqnr_db;
 };
 
+// Requests that ran together.
+struct Execution {
+  int64_t samples = 0;                          // first dimensions of the requests, together
+  std::span<const absl::Duration> waited = {};  // of each request, from its arrival
+  absl::Duration input = absl::ZeroDuration();  // putting the inputs together
+  absl::Duration compute = absl::ZeroDuration();
+  absl::Duration output = absl::ZeroDuration();  // taking the outputs apart
+  absl::Time ended = absl::InfinitePast();
+};
+
 // The time series of one variant. Thread-safe.
 class VariantSeries {
  public:
   virtual ~VariantSeries() = default;
+  // A request was answered or given up, `duration` after its arrival.
   virtual void RequestDone(absl::StatusCode status, absl::Duration duration) = 0;
+  virtual void Executed(const Execution& execution) = 0;
+  // Since the series began.
+  virtual VariantStatistics statistics() const = 0;
 };
 
 enum class Rejection { kQueueFull, kDeadline, kCancelled, kShutdown };
@@ -73,6 +78,11 @@ class Metrics {
   // Prometheus text format 0.0.4, with what the system says of the process (process_metrics.h).
   std::string Text() const;
 
+  // The counters of requests under the names that Triton gives them (nv_inference_*), for
+  // dashboards made for it; same format. Their units and suffixes are not Prometheus' usual ones,
+  // so they are not part of Text().
+  std::string TritonText() const;
+
  private:
   struct Families;
   class Series;
@@ -81,7 +91,7 @@ class Metrics {
   const std::string server_version_;
   const std::unique_ptr<Families> families_;
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   // Handles count how many hold each series: a reloaded variant shares the series of the old one.
   std::map<VariantLabels, std::unique_ptr<Series>> series_ ABSL_GUARDED_BY(mutex_);
 };

@@ -50,6 +50,9 @@ absl::StatusOr<std::shared_ptr<const ModelVersion>> LoadVersion(
     auto variant = std::make_shared<Variant>();
     variant->name = entry.variant;
     variant->model = *std::move(runnable);
+    if (variant->model->batchable()) {
+      variant->stacked = std::make_shared<runtime::StackedPlans>(*variant->model);
+    }
     variant->figures = entry;
     variant->file = *loaded->manifest.File(file);
     if (metrics)

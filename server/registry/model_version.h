@@ -7,6 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "server/report/report.h"
 #include "server/runtime/model.h"
+#include "server/runtime/stacked_plans.h"
 #include "server/store/manifest.h"
 #include "server/telemetry/metrics.h"
 
@@ -16,6 +17,7 @@ namespace fourfold::registry {
 struct Variant {
   std::string name;  // "int8"
   std::shared_ptr<const runtime::Model> model;
+  std::shared_ptr<runtime::StackedPlans> stacked;  // null: requests run one by one
   report::Variant figures;  // as measured when it was made
   store::StoredFile file;
   std::shared_ptr<telemetry::VariantSeries> series;  // null: not counted

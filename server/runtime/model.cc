@@ -57,20 +57,33 @@ absl::StatusOr<std::vector<graph::Shape>> Model::ShapesForBatch(int64_t batch) c
   return shapes;
 }
 
-absl::StatusOr<std::shared_ptr<const Plan>> Model::PlanFor(
-    const std::vector<graph::Shape>& shapes) const {
+std::shared_ptr<const Plan> Model::Cached(const std::vector<graph::Shape>& shapes) const {
   const absl::MutexLock lock(&mutex_);
   for (auto entry = plans_.begin(); entry != plans_.end(); ++entry) {
     if (entry->shapes != shapes) continue;
     plans_.splice(plans_.begin(), plans_, entry);
     return plans_.front().plan;
   }
+  return nullptr;
+}
+
+absl::StatusOr<std::shared_ptr<const Plan>> Model::Compile(
+    const std::vector<graph::Shape>& shapes) const {
   PlanOptions options;
   options.features = options_.features;
   options.threads = options_.threads;
   options.packed = packed_.get();
   options.engine = options_.engine;
-  ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, CompilePlan(graph_, shapes, options));
+  return CompilePlan(graph_, shapes, options);
+}
+
+absl::StatusOr<std::shared_ptr<const Plan>> Model::PlanFor(
+    const std::vector<graph::Shape>& shapes) const {
+  if (std::shared_ptr<const Plan> plan = Cached(shapes)) return plan;
+  const absl::MutexLock one(&compiling_);
+  if (std::shared_ptr<const Plan> plan = Cached(shapes)) return plan;  // somebody else made it
+  ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Compile(shapes));
+  const absl::MutexLock lock(&mutex_);
   plans_.push_front({shapes, plan});
   if (plans_.size() > options_.plans_max) plans_.pop_back();
   return plan;

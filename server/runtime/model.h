@@ -37,9 +37,13 @@ class Model {
   // INVALID_ARGUMENT if other dimensions are unknown, or batch != 1 and the model is not batchable.
   absl::StatusOr<std::vector<graph::Shape>> ShapesForBatch(int64_t batch) const;
 
-  // The plan for these input shapes. Compiles at most once per shape; a compilation under way makes
-  // others that want a new plan wait.
+  // The plan for these input shapes, from the cache or compiled into it. Plans are compiled one
+  // after another; who finds his in the cache does not wait for that.
   absl::StatusOr<std::shared_ptr<const Plan>> PlanFor(
+      const std::vector<graph::Shape>& shapes) const;
+
+  // A plan for these input shapes that the cache does not keep.
+  absl::StatusOr<std::shared_ptr<const Plan>> Compile(
       const std::vector<graph::Shape>& shapes) const;
 
   // Packed weights and plan constants now in memory.
@@ -51,6 +55,8 @@ class Model {
     std::shared_ptr<const Plan> plan;
   };
 
+  std::shared_ptr<const Plan> Cached(const std::vector<graph::Shape>& shapes) const;
+
   const graph::Graph graph_;
   const ModelOptions options_;
   std::vector<TensorInfo> inputs_;
@@ -58,6 +64,7 @@ class Model {
   bool batchable_ = false;
   const std::unique_ptr<kernels::PackedWeights> packed_;  // outlives the plans
 
+  mutable absl::Mutex compiling_;  // taken before mutex_
   mutable absl::Mutex mutex_;
   mutable std::list<Entry> plans_ ABSL_GUARDED_BY(mutex_);  // most recently used first
 };

@@ -39,7 +39,13 @@ ABSL_FLAG(int64_t, max_upload_bytes, ServerOptions().upload_bytes_max,
           "of one upload, model and samples");
 ABSL_FLAG(int64_t, max_samples, ServerOptions().samples_max, "samples of one upload");
 ABSL_FLAG(int64_t, max_message_bytes, ServerOptions().message_bytes_max, "of one gRPC message");
-ABSL_FLAG(int, queue_limit, ServerOptions().queue_max, "inference requests that wait for a worker");
+ABSL_FLAG(int, queue_limit, ServerOptions().queue_max,
+          "inference requests of one variant that wait for a worker");
+ABSL_FLAG(int64_t, max_batch, ServerOptions().batch_max,
+          "samples of waiting requests that run together; 1: every request runs by itself");
+ABSL_FLAG(double, batch_delay_ms, absl::ToDoubleMilliseconds(ServerOptions().batch_delay_max),
+          "how long a request is held back for others to join its batch; 0: a batch is what waits "
+          "when a worker comes free");
 ABSL_FLAG(int, max_jobs, ServerOptions().jobs_max, "uploads being received, queued or running");
 ABSL_FLAG(int64_t, job_memory_bytes, ServerOptions().job_memory_bytes,
           "address space of a job's child process; 0: no limit");
@@ -76,6 +82,8 @@ ServerOptions OptionsFromFlags() {
   options.samples_max = absl::GetFlag(FLAGS_max_samples);
   options.message_bytes_max = absl::GetFlag(FLAGS_max_message_bytes);
   options.queue_max = absl::GetFlag(FLAGS_queue_limit);
+  options.batch_max = absl::GetFlag(FLAGS_max_batch);
+  options.batch_delay_max = absl::Milliseconds(absl::GetFlag(FLAGS_batch_delay_ms));
   options.jobs_max = absl::GetFlag(FLAGS_max_jobs);
   options.job_memory_bytes = absl::GetFlag(FLAGS_job_memory_bytes);
   options.job_time_max = absl::Seconds(absl::GetFlag(FLAGS_job_seconds));

@@ -108,6 +108,11 @@ absl::Status Check(const ServerOptions& options) {
         "--max_message_bytes: wanted at most 2147483647, protobuf's limit");
   }
   RETURN_IF_ERROR(CheckPositive("queue_limit", options.queue_max));
+  RETURN_IF_ERROR(CheckPositive("max_batch", options.batch_max));
+  constexpr absl::Duration kBatchDelayMost = absl::Seconds(10);
+  if (options.batch_delay_max < absl::ZeroDuration() || options.batch_delay_max > kBatchDelayMost) {
+    return absl::InvalidArgumentError("--batch_delay_ms: wanted 0 to 10000");
+  }
   RETURN_IF_ERROR(CheckPositive("max_jobs", options.jobs_max));
   if (options.job_memory_bytes < 0) {
     return absl::InvalidArgumentError("--job_memory_bytes: wanted 0 (no limit) or more");
@@ -129,6 +134,7 @@ struct Server::Parts {
   Addresses addresses;
   std::atomic<bool> ready{false};
   std::atomic<bool> stopped{false};
+  int workers = 1;
   telemetry::Metrics metrics{rpc::InferenceOptions().server_version};
   std::unique_ptr<store::ModelStore> store;
   HealthNames health;
@@ -153,6 +159,7 @@ absl::Status Server::Parts::StartWorkers() {
     return absl::InvalidArgumentError(absl::StrCat("--cpu_features: ", features.error));
   const int threads = options.threads > 0 ? options.threads : base::ReadCpuBudget().threads();
   const int threads_per_request = std::min(options.threads_per_request, threads);
+  workers = threads / threads_per_request;
 
   store::StoreOptions store_options;
   store_options.root = options.model_store;
@@ -166,9 +173,11 @@ absl::Status Server::Parts::StartWorkers() {
   LoadModels(model_options);
 
   schedule::SchedulerOptions schedule_options;
-  schedule_options.workers = threads / threads_per_request;
+  schedule_options.workers = workers;
   schedule_options.threads_per_worker = threads_per_request;
   schedule_options.queue_max = options.queue_max;
+  schedule_options.batch_max = options.batch_max;
+  schedule_options.batch_delay_max = options.batch_delay_max;
   metrics.QueueLimit(options.queue_max);
   scheduler = std::make_unique<schedule::Scheduler>(schedule_options, metrics);
 
@@ -211,7 +220,11 @@ void Server::Parts::LoadModels(const runtime::ModelOptions& model_options) {
 
 absl::Status Server::Parts::Listen() {
   inference = std::make_unique<rpc::InferenceService>(
-      rpc::InferenceParts{registry, *scheduler, metrics, ready}, rpc::InferenceOptions{});
+      rpc::InferenceParts{registry, *scheduler, metrics, ready},
+      rpc::InferenceOptions{.execution = {.workers = workers,
+                                          .batch_max = options.batch_max,
+                                          .batch_delay_max = options.batch_delay_max,
+                                          .queue_max = options.queue_max}});
   variants = std::make_unique<rpc::VariantService>(rpc::VariantParts{*store, registry, *publisher},
                                                    rpc::VariantOptions{});
 

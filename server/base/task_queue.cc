@@ -1,11 +1,13 @@
 #include "server/base/task_queue.h"
 
+#include <sys/resource.h>
+
 #include <utility>
 
 namespace fourfold::base {
 
-TaskQueue::TaskQueue(int threads) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
+TaskQueue::TaskQueue(int threads, Priority priority) {
+  for (int i = 0; i < threads; ++i) threads_.emplace_back([this, priority] { Work(priority); });
 }
 
 TaskQueue::~TaskQueue() {
@@ -21,7 +23,10 @@ void TaskQueue::Post(std::function<void()> task) {
   tasks_.push_back(std::move(task));
 }
 
-void TaskQueue::Work() {
+void TaskQueue::Work(Priority priority) {
+  constexpr int kNice = 10;
+  // On Linux the calling thread's own, whatever POSIX says; of no consequence where it is refused.
+  if (priority == Priority::kBackground) (void)setpriority(PRIO_PROCESS, 0, kNice);
   while (true) {
     std::function<void()> task;
     {

@@ -14,14 +14,17 @@ namespace fourfold::base {
 // in the order of Post. Thread-safe. Destruction runs what was posted, then joins.
 class TaskQueue {
  public:
-  explicit TaskQueue(int threads);
+  // Threads of kBackground yield to all others of the machine.
+  enum class Priority { kNormal, kBackground };
+
+  explicit TaskQueue(int threads, Priority priority = Priority::kNormal);
   ~TaskQueue();
 
   // The queue has no bound of its own: each caller has one task in it at a time.
   void Post(std::function<void()> task);
 
  private:
-  void Work();
+  void Work(Priority priority);
 
   absl::Mutex mutex_;
   std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);

@@ -3,111 +3,139 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "server/base/status_macros.h"
+#include "server/base/log.h"
 #include "server/registry/pool_parallel.h"
-#include "server/runtime/executor.h"
+#include "server/schedule/run_batch.h"
 
 namespace fourfold::schedule {
 namespace {
-
-absl::StatusOr<std::vector<OutputTensor>> Execute(const Job& job, runtime::Arena& arena,
-                                                  kernels::Parallel& parallel) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<const runtime::Plan> plan,
-                   job.variant->model->PlanFor(job.shapes));
-  std::vector<const void*> inputs;
-  for (const auto& input : job.inputs) inputs.push_back(input.data());
-  std::vector<OutputTensor> results;
-  results.reserve(plan->outputs().size());
-  std::vector<void*> outputs;
-  for (const runtime::TensorInfo& info : plan->outputs()) {
-    results.push_back({info, std::string(info.bytes(), '\0')});
-    outputs.push_back(results.back().bytes.data());
-  }
-  runtime::Run(*plan, arena, inputs, outputs, parallel);
-  return results;
-}
 
 telemetry::Rejection ReasonOf(const absl::Status& status) {
   return absl::IsCancelled(status) ? telemetry::Rejection::kCancelled
                                    : telemetry::Rejection::kDeadline;
 }
 
+BatcherOptions ForBatcher(const SchedulerOptions& options) {
+  return {.samples_max = options.batch_max,
+          .delay_max = options.batch_delay_max,
+          .queue_max = options.queue_max,
+          .workers = std::max(options.workers, 1)};
+}
+
+int64_t Samples(const Batch& batch) {
+  const std::vector<graph::Shape>& shapes = batch.jobs.front().shapes;
+  const bool stackable = batch.jobs.front().variant->model->batchable() && !shapes.empty();
+  const int64_t of_one = stackable && !shapes.front().empty() ? shapes.front()[0] : 1;
+  return of_one * static_cast<int64_t>(batch.jobs.size());
+}
+
 }  // namespace
 
 Scheduler::Scheduler(SchedulerOptions options, telemetry::Metrics& metrics)
-    : options_(options), metrics_(metrics) {
+    : options_(options),
+      metrics_(metrics),
+      batcher_(ForBatcher(options)),
+      preparing_(std::make_unique<base::TaskQueue>(1, base::TaskQueue::Priority::kBackground)) {
   for (int i = 0; i < std::max(options_.workers, 1); ++i) workers_.emplace_back([this] { Work(); });
 }
 
 Scheduler::~Scheduler() { Drain(absl::InfinitePast()); }
 
-absl::Status Scheduler::Wanted(const Job& job) const {
-  if (job.cancelled && job.cancelled()) return absl::CancelledError("the caller has gone");
-  if (options_.clock->Now() >= job.deadline) {
-    return absl::DeadlineExceededError("the request's deadline passed before it ran");
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Scheduler::Submit(Job job) {
-  if (const absl::Status wanted = Wanted(job); !wanted.ok()) {
+  job.arrived = options_.clock->Now();
+  if (absl::Status wanted = StillWanted(job, job.arrived); !wanted.ok()) {
     metrics_.Rejected(ReasonOf(wanted));
     return wanted;
   }
-  int64_t waiting = 0;
+  absl::Status refused;
   {
     absl::MutexLock lock(&mutex_);
-    waiting = closed_ ? -1 : static_cast<int64_t>(queue_.size());
-    if (waiting >= 0 && waiting < options_.queue_max) {
-      queue_.push_back(std::move(job));
-      metrics_.QueuedRequests(++waiting);
-      return absl::OkStatus();
+    if (closed_) {
+      refused = absl::UnavailableError("the server is shutting down");
+    } else {
+      refused = batcher_.Add(std::move(job));
+      metrics_.QueuedRequests(static_cast<int64_t>(batcher_.size()));
     }
   }
-  if (waiting < 0) {
-    metrics_.Rejected(telemetry::Rejection::kShutdown);
-    return absl::UnavailableError("the server is shutting down");
+  if (!refused.ok()) {
+    metrics_.Rejected(absl::IsUnavailable(refused) ? telemetry::Rejection::kShutdown
+                                                   : telemetry::Rejection::kQueueFull);
   }
-  metrics_.Rejected(telemetry::Rejection::kQueueFull);
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the queue is full: ", waiting,
-                   " requests wait, the limit --queue_limit of this server; try again later"));
+  return refused;
 }
 
 void Scheduler::Work() {
-  runtime::Arena arena;
+  WorkerMemory memory;
   registry::PoolParallel parallel(options_.threads_per_worker);
   while (true) {
-    Job job;
+    std::optional<Batch> batch;
+    std::vector<Batcher::Dropped> dropped;
+    std::vector<Batcher::Wanted> wanted;
     {
       const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return closed_ || !queue_.empty();
+        return closed_ || batcher_.NextDue() <= options_.clock->Now();
       };
       absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(&ready));
-      if (queue_.empty()) return;
-      job = std::move(queue_.front());
-      queue_.pop_front();
-      metrics_.QueuedRequests(static_cast<int64_t>(queue_.size()));
+      mutex_.AwaitWithTimeout(absl::Condition(&ready), batcher_.NextDue() - options_.clock->Now());
+      if (closed_ && batcher_.empty()) return;
+      batch = batcher_.Next(options_.clock->Now(), &dropped);
+      wanted = batcher_.TakeWanted();
+      metrics_.QueuedRequests(static_cast<int64_t>(batcher_.size()));
     }
-    if (absl::Status wanted = Wanted(job); !wanted.ok()) {
-      metrics_.Rejected(ReasonOf(wanted));
-      job.done(std::move(wanted));
+    for (Batcher::Dropped& one : dropped) {
+      metrics_.Rejected(ReasonOf(one.why));
+      one.job.done(std::move(one.why));
+    }
+    for (Batcher::Wanted& size : wanted) Prepare(std::move(size));
+    if (batch) Finish(*std::move(batch), memory, parallel);
+  }
+}
+
+void Scheduler::Finish(Batch batch, WorkerMemory& memory, kernels::Parallel& parallel) {
+  const absl::Time start = options_.clock->Now();
+  absl::StatusOr<BatchResult> result = RunBatch(batch, memory, parallel, *options_.clock);
+  const std::shared_ptr<const registry::Variant> variant = batch.jobs.front().variant;
+  if (result.ok() && variant->series) {
+    std::vector<absl::Duration> waited;
+    for (const Job& job : batch.jobs) waited.push_back(start - job.arrived);
+    variant->series->Executed({.samples = Samples(batch),
+                               .waited = waited,
+                               .input = result->input,
+                               .compute = result->compute,
+                               .output = result->output,
+                               .ended = options_.clock->Now()});
+  }
+  for (size_t i = 0; i < batch.jobs.size(); ++i) {
+    if (result.ok()) {
+      batch.jobs[i].done(std::move(result->outputs[i]));
     } else {
-      job.done(Execute(job, arena, parallel));
+      batch.jobs[i].done(result.status());
     }
   }
 }
 
+void Scheduler::Prepare(Batcher::Wanted wanted) {
+  preparing_->Post([this, wanted = std::move(wanted)] {
+    if (stopping_) return;
+    registry::PoolParallel parallel(options_.threads_per_worker);
+    const absl::Status prepared =
+        wanted.variant->stacked->Prepare(wanted.shapes, wanted.count, parallel);
+    if (prepared.ok()) return;
+    base::LogWarning(
+        "batch.refused",
+        {{"variant", wanted.variant->name}, {"requests", wanted.count}, {"error", prepared}});
+  });
+}
+
 void Scheduler::Drain(absl::Time until) {
-  std::deque<Job> left;
+  std::vector<Job> left;
   {
     absl::MutexLock lock(&mutex_);
     closed_ = true;
-    const auto empty = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return queue_.empty(); };
+    batcher_.StopHolding();
+    const auto empty = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return batcher_.empty(); };
     mutex_.AwaitWithTimeout(absl::Condition(&empty), until - options_.clock->Now());
-    left.swap(queue_);
+    left = batcher_.TakeAll();
     metrics_.QueuedRequests(0);
   }
   for (Job& job : left) {
@@ -117,6 +145,8 @@ void Scheduler::Drain(absl::Time until) {
   for (std::thread& worker : workers_) {
     if (worker.joinable()) worker.join();
   }
+  stopping_ = true;
+  preparing_.reset();
 }
 
 }  // namespace fourfold::schedule

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <thread>
 
 #include "absl/synchronization/notification.h"
 #include "server/registry/load_variant.h"
@@ -24,6 +25,8 @@ class SchedulerTest : public ::testing::Test {
     auto variant = std::make_shared<registry::Variant>();
     variant->name = "fp32";
     variant->model = *registry::LoadVariant(std::as_bytes(std::span(onnx)), {});
+    variant->stacked = std::make_shared<runtime::StackedPlans>(*variant->model);
+    variant->series = metrics_.ForVariant({"m", 1, "fp32"}, {});
     variant_ = variant;
   }
 
@@ -53,7 +56,7 @@ class SchedulerTest : public ::testing::Test {
 
   testing::FakeClock clock_;
   telemetry::Metrics metrics_;
-  std::shared_ptr<const registry::Variant> variant_;
+  std::shared_ptr<const registry::Variant> variant_;  // dies before metrics_
   const std::vector<float> x_ = {5, 6};
 };
 
@@ -90,6 +93,52 @@ TEST_F(SchedulerTest, RejectsWhenTheQueueIsFullAndNotBefore) {
   release.Notify();
   scheduler.Drain(clock_.Now() + absl::Hours(1));
   EXPECT_EQ(finished.load(), 2);
+}
+
+TEST_F(SchedulerTest, RunsWhatWaitsTogetherAndGivesEachItsOwnAnswer) {
+  kernels::Sequential sequential;
+  variant_->stacked->Claim({{1, 2}}, 4);
+  ASSERT_TRUE(variant_->stacked->Prepare({{1, 2}}, 4, sequential).ok());
+  Scheduler scheduler(Options(8), metrics_);
+  absl::Notification started;
+  absl::Notification release;
+  ASSERT_TRUE(scheduler.Submit(Blocking(started, release)).ok());
+  started.WaitForNotification();
+  std::vector<std::vector<float>> x = {{1, 2}, {3, 4}, {5, 6}, {7, 8}};
+  std::vector<std::vector<float>> y(4, std::vector<float>(2));
+  for (size_t i = 0; i < x.size(); ++i) {
+    Job job = AddOne([&, i](Outputs outputs) {
+      ASSERT_TRUE(outputs.ok()) << outputs.status();
+      EXPECT_THAT((*outputs)[0].info.shape, ElementsAre(1, 2));
+      ASSERT_EQ((*outputs)[0].bytes.size(), 2 * sizeof(float));
+      std::memcpy(y[i].data(), (*outputs)[0].bytes.data(), 2 * sizeof(float));
+    });
+    job.inputs = {std::as_bytes(std::span(x[i]))};
+    ASSERT_TRUE(scheduler.Submit(std::move(job)).ok());
+  }
+  clock_.Advance(absl::Seconds(1));
+  release.Notify();
+  scheduler.Drain(clock_.Now() + absl::Hours(1));
+  for (size_t i = 0; i < x.size(); ++i) EXPECT_THAT(y[i], ElementsAre(x[i][0] + 1, x[i][1] + 1));
+  const telemetry::VariantStatistics statistics = variant_->series->statistics();
+  EXPECT_EQ(statistics.executions, 2);  // the one that blocked, and the four
+  EXPECT_EQ(statistics.samples, 5);
+  EXPECT_EQ(statistics.queue.count, 5);
+  EXPECT_EQ(statistics.queue.total, 4 * absl::Seconds(1));
+  EXPECT_EQ(statistics.compute.count, 5);
+  EXPECT_EQ(statistics.batches.at(1).compute.count, 1);
+  EXPECT_EQ(statistics.batches.at(4).compute.count, 1);
+}
+
+TEST_F(SchedulerTest, PreparesThePlanOfABatchThatItLacked) {
+  Scheduler scheduler(Options(8), metrics_);
+  absl::Notification started;
+  absl::Notification release;
+  ASSERT_TRUE(scheduler.Submit(Blocking(started, release)).ok());
+  started.WaitForNotification();
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(scheduler.Submit(AddOne([](const Outputs&) {})).ok());
+  release.Notify();
+  while (variant_->stacked->Find({{1, 2}}, 2) == nullptr) std::this_thread::yield();
 }
 
 TEST_F(SchedulerTest, LooksAtDeadlineAndCancellationOnAdmission) {

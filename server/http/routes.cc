@@ -49,7 +49,10 @@ HttpServer::Handler MetricsHandler(const telemetry::Metrics& metrics) {
   return [&metrics](const HttpRequest& request) -> HttpResponse {
     if (request.path == "/metrics")
       return {200, "text/plain; version=0.0.4; charset=utf-8", metrics.Text()};
-    if (request.path == "/") return {200, "text/plain; charset=utf-8", "GET /metrics\n"};
+    if (request.path == "/metrics/triton")
+      return {200, "text/plain; version=0.0.4; charset=utf-8", metrics.TritonText()};
+    if (request.path == "/")
+      return {200, "text/plain; charset=utf-8", "GET /metrics\nGET /metrics/triton\n"};
     return Error(404, "not found; /metrics is here");
   };
 }

@@ -17,7 +17,8 @@ absl::Status NotImplemented(const char* method) {
   return absl::UnimplementedError(absl::StrCat(
       "inference.GRPCInferenceService/", method,
       " is not implemented by this server; ServerLive, ServerReady, ModelReady, ServerMetadata, "
-      "ModelMetadata and ModelInfer are, and fourfold.v1.VariantService"));
+      "ModelMetadata, ModelInfer, ModelConfig, ModelStatistics and RepositoryIndex are, and "
+      "fourfold.v1.VariantService"));
 }
 
 grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const absl::Status& status) {
@@ -100,6 +101,8 @@ InferenceService::Unary* InferenceService::ServerMetadata(
   response->set_name(options_.server_name);
   response->set_version(options_.server_version);
   response->add_extensions("parameters");
+  response->add_extensions("model_configuration");
+  response->add_extensions("statistics");
   response->add_extensions("fourfold.v1");
   return Answer(context, absl::OkStatus());
 }
@@ -125,6 +128,62 @@ absl::Status InferenceService::Describe(const inference::ModelMetadataRequest& r
   for (const auto& info : found.variant->model->outputs()) Encode(info, *response.add_outputs());
   (*response.mutable_properties())["variant"] = found.variant->name;
   return absl::OkStatus();
+}
+
+InferenceService::Unary* InferenceService::ModelConfig(Context* context,
+                                                       In<inference::ModelConfigRequest> request,
+                                                       inference::ModelConfigResponse* response) {
+  const auto found = FindAddressed(parts_.registry, request->name(), request->version());
+  if (found.ok()) {
+    *response->mutable_config() =
+        EncodeConfig(request->name(), *found->variant, options_.execution);
+  }
+  return Answer(context, found.status());
+}
+
+InferenceService::Unary* InferenceService::ModelStatistics(
+    Context* context, In<inference::ModelStatisticsRequest> request,
+    inference::ModelStatisticsResponse* response) {
+  return Answer(context, Statistics(*request, *response));
+}
+
+// A model's figures are those of its variants together.
+absl::Status InferenceService::Statistics(const inference::ModelStatisticsRequest& request,
+                                          inference::ModelStatisticsResponse& response) const {
+  ModelAddress address;
+  if (!request.name().empty()) {
+    ASSIGN_OR_RETURN(address, ParseModelAddress(request.name(), request.version()));
+    RETURN_IF_ERROR(FindAddressed(parts_.registry, request.name(), request.version()).status());
+  } else if (!request.version().empty()) {
+    return absl::InvalidArgumentError("version: wanted none where no model is named");
+  }
+  const auto snapshot = parts_.registry.snapshot();
+  for (const auto& [model, versions] : *snapshot) {
+    if (!request.name().empty() && model != address.model) continue;
+    for (const auto& [number, version] : versions) {
+      if (address.version != 0 && number != address.version) continue;
+      telemetry::VariantStatistics sum;
+      int64_t resident_bytes = 0;
+      bool counted = false;
+      for (const auto& variant : version->variants) {
+        if (!address.variant.empty() && variant->name != address.variant) continue;
+        counted = true;
+        if (variant->series) sum += variant->series->statistics();
+        resident_bytes += variant->figures.size.resident_bytes;
+      }
+      if (!counted) continue;
+      *response.add_model_stats() = EncodeStatistics(
+          request.name().empty() ? model : request.name(), number, sum, resident_bytes);
+    }
+  }
+  return absl::OkStatus();
+}
+
+InferenceService::Unary* InferenceService::RepositoryIndex(
+    Context* context, In<inference::RepositoryIndexRequest>,
+    inference::RepositoryIndexResponse* response) {
+  *response = EncodeIndex(*parts_.registry.snapshot());
+  return Answer(context, absl::OkStatus());
 }
 
 InferenceService::Unary* InferenceService::ModelInfer(Context* context,

@@ -7,6 +7,7 @@
 #include "proto/inference/grpc_predict_v2.grpc.pb.h"
 #include "server/base/clock.h"
 #include "server/registry/model_registry.h"
+#include "server/rpc/triton_codec.h"
 #include "server/schedule/scheduler.h"
 #include "server/telemetry/metrics.h"
 
@@ -22,11 +23,13 @@ struct InferenceParts {
 };
 
 struct InferenceOptions {
+  ExecutionFacts execution;
   std::string server_name = "fourfold";
   std::string server_version = "0.1.0";
 };
 
-// The Open Inference Protocol. Thread-safe.
+// The Open Inference Protocol with Triton's model configuration, statistics and repository index.
+// Thread-safe.
 class InferenceService final : public inference::GRPCInferenceService::CallbackService {
  public:
   InferenceService(InferenceParts parts, InferenceOptions options)
@@ -49,16 +52,19 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
                        inference::ModelMetadataResponse* response) override;
   Unary* ModelInfer(Context* context, In<inference::ModelInferRequest> request,
                     inference::ModelInferResponse* response) override;
+  Unary* ModelConfig(Context* context, In<inference::ModelConfigRequest> request,
+                     inference::ModelConfigResponse* response) override;
+  Unary* ModelStatistics(Context* context, In<inference::ModelStatisticsRequest> request,
+                         inference::ModelStatisticsResponse* response) override;
+  Unary* RepositoryIndex(Context* context, In<inference::RepositoryIndexRequest> request,
+                         inference::RepositoryIndexResponse* response) override;
 
-  // Triton's extensions answer UNIMPLEMENTED and say so.
+  // Triton's other extensions answer UNIMPLEMENTED and say so.
 #define FOURFOLD_LACKS(method)                                                                  \
   Unary* method(Context* context, In<inference::method##Request>, inference::method##Response*) \
       override {                                                                                \
     return Lacks(context, #method);                                                             \
   }
-  FOURFOLD_LACKS(ModelConfig)
-  FOURFOLD_LACKS(ModelStatistics)
-  FOURFOLD_LACKS(RepositoryIndex)
   FOURFOLD_LACKS(RepositoryModelLoad)
   FOURFOLD_LACKS(RepositoryModelUnload)
   FOURFOLD_LACKS(SystemSharedMemoryStatus)
@@ -79,6 +85,8 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
   static Unary* Lacks(Context* context, const char* method);
   absl::Status Describe(const inference::ModelMetadataRequest& request,
                         inference::ModelMetadataResponse& response) const;
+  absl::Status Statistics(const inference::ModelStatisticsRequest& request,
+                          inference::ModelStatisticsResponse& response) const;
   absl::Status Submit(const std::shared_ptr<InferCall>& call) const;
 
   const InferenceParts parts_;

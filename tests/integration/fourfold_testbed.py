@@ -13,6 +13,7 @@ import json
 import math
 import os
 import pathlib
+import random as _random
 import shutil
 import signal
 import struct
@@ -301,3 +302,28 @@ def onnx_chain(operators, shape=(1, 4), opset=13):
     graph = (nodes + _field(2, "chain") + _field(11, _field(1, "x") + _field(2, kind)) +
              _field(12, _field(1, value) + _field(2, kind)))
     return _field(1, 7) + _field(7, graph) + _field(8, _field(1, "") + _field(2, opset))
+
+
+def onnx_mlp(width, layers, seed=1):
+    """The bytes of an ONNX model of `layers` fully connected layers with Relu between them, input `x`
+    and output `y` float [N, width]: little arithmetic for its weights, so that batches pay."""
+    random = _random.Random(seed)
+    scale = math.sqrt(2 / width)
+    initializers, nodes, value = b"", b"", "x"
+    for layer in range(layers):
+        weights = array.array("f", (random.gauss(0, scale) for _ in range(width * width)))
+        initializers += _field(5, _field(1, width) + _field(1, width) + _field(2, 1) +
+                               _field(8, f"w{layer}") + _field(9, weights.tobytes()))
+        product = "y" if layer == layers - 1 else f"p{layer}"
+        nodes += _field(1, _field(1, value) + _field(1, f"w{layer}") + _field(2, product) +
+                        _field(3, f"matmul{layer}") + _field(4, "MatMul"))
+        value = product
+        if layer < layers - 1:
+            nodes += _field(1, _field(1, product) + _field(2, f"r{layer}") +
+                            _field(3, f"relu{layer}") + _field(4, "Relu"))
+            value = f"r{layer}"
+    dims = _field(1, _field(2, "N")) + _field(1, _field(1, width))
+    kind = _field(1, _field(1, 1) + _field(2, dims))
+    graph = (nodes + _field(2, "mlp") + initializers + _field(11, _field(1, "x") + _field(2, kind)) +
+             _field(12, _field(1, "y") + _field(2, kind)))
+    return _field(1, 7) + _field(7, graph) + _field(8, _field(1, "") + _field(2, 13))

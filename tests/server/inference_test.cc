@@ -131,14 +131,97 @@ TEST_F(InferenceTest, DescribesServerAndModel) {
 
 TEST_F(InferenceTest, TritonsExtensionsAnswerUnimplementedWithWords) {
   grpc::ClientContext context;
-  inference::ModelStatisticsResponse response;
-  const grpc::Status status = inference_->ModelStatistics(&context, {}, &response);
+  inference::TraceSettingResponse response;
+  const grpc::Status status = inference_->TraceSetting(&context, {}, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(status.error_message(), HasSubstr("ModelStatistics is not implemented"));
+  EXPECT_THAT(status.error_message(), HasSubstr("TraceSetting is not implemented"));
   grpc::ClientContext stream_context;
   const auto stream = inference_->ModelStreamInfer(&stream_context);
   stream->WritesDone();
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(InferenceTest, DescribesTheConfigurationAsTritonsClientsExpectIt) {
+  grpc::ClientContext context;
+  inference::ModelConfigRequest request;
+  request.set_name("m@fp32");
+  inference::ModelConfigResponse response;
+  ASSERT_TRUE(inference_->ModelConfig(&context, request, &response).ok());
+  const inference::ModelConfig& config = response.config();
+  EXPECT_EQ(config.name(), "m@fp32");
+  EXPECT_EQ(config.max_batch_size(), 32);
+  ASSERT_EQ(config.input_size(), 1);
+  EXPECT_EQ(config.input(0).name(), "x");
+  EXPECT_EQ(config.input(0).data_type(), inference::TYPE_FP32);
+  EXPECT_THAT(config.input(0).dims(), ElementsAre(2)) << "without the batch";
+  EXPECT_THAT(config.output(0).dims(), ElementsAre(2));
+  EXPECT_EQ(config.dynamic_batching().default_queue_policy().max_queue_size(), 256u);
+  EXPECT_FALSE(config.model_transaction_policy().decoupled());
+
+  grpc::ClientContext unknown;
+  request.set_name("none");
+  EXPECT_EQ(inference_->ModelConfig(&unknown, request, &response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(InferenceTest, CountsTheStatisticsOfModelAndVariant) {
+  inference::ModelInferResponse answer;
+  ASSERT_TRUE(Infer(Request("m@fp32", {1, 2, 3, 4}), &answer).ok());  // two samples
+  ASSERT_TRUE(Infer(Request("m@fp32", {1, 2}), &answer).ok());
+  ASSERT_TRUE(Infer(Request("m", {1, 2}), &answer).ok());  // int8
+  inference::ModelInferRequest bad = Request("m@fp32", {1, 2});
+  bad.mutable_inputs(0)->set_shape(0, 7);
+  EXPECT_FALSE(Infer(bad, &answer).ok());
+
+  const auto statistics = [&](const std::string& name) {
+    grpc::ClientContext context;
+    inference::ModelStatisticsRequest request;
+    request.set_name(name);
+    inference::ModelStatisticsResponse response;
+    EXPECT_TRUE(inference_->ModelStatistics(&context, request, &response).ok());
+    EXPECT_EQ(response.model_stats_size(), 1);
+    return response.model_stats(0);
+  };
+  const inference::ModelStatistics fp32 = statistics("m@fp32");
+  EXPECT_EQ(fp32.version(), "1");
+  EXPECT_EQ(fp32.inference_count(), 3u);
+  EXPECT_EQ(fp32.execution_count(), 2u);
+  EXPECT_GT(fp32.last_inference(), 1'600'000'000'000u);
+  const inference::InferStatistics& times = fp32.inference_stats();
+  EXPECT_EQ(times.success().count(), 2u);
+  EXPECT_EQ(times.fail().count(), 1u);
+  EXPECT_EQ(times.queue().count(), 2u);
+  EXPECT_EQ(times.compute_input().count(), 2u);
+  EXPECT_EQ(times.compute_infer().count(), 2u);
+  EXPECT_EQ(times.compute_output().count(), 2u);
+  EXPECT_GE(times.success().ns(), times.queue().ns() + times.compute_infer().ns());
+  ASSERT_EQ(fp32.batch_stats_size(), 2);
+  EXPECT_EQ(fp32.batch_stats(0).batch_size(), 1u);
+  EXPECT_EQ(fp32.batch_stats(1).batch_size(), 2u);
+  EXPECT_EQ(fp32.batch_stats(1).compute_infer().count(), 1u);
+  EXPECT_EQ(statistics("m").inference_count(), 4u) << "all variants together";
+  EXPECT_EQ(statistics("").name(), "m");
+
+  grpc::ClientContext unknown;
+  inference::ModelStatisticsRequest request;
+  request.set_name("none");
+  inference::ModelStatisticsResponse response;
+  EXPECT_EQ(inference_->ModelStatistics(&unknown, request, &response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(InferenceTest, IndexesEveryAddress) {
+  grpc::ClientContext context;
+  inference::RepositoryIndexResponse response;
+  ASSERT_TRUE(
+      inference_->RepositoryIndex(&context, inference::RepositoryIndexRequest(), &response).ok());
+  std::vector<std::string> names;
+  for (const auto& entry : response.models()) {
+    names.push_back(entry.name());
+    EXPECT_EQ(entry.version(), "1");
+    EXPECT_EQ(entry.state(), "READY");
+  }
+  EXPECT_THAT(names, ::testing::UnorderedElementsAre("m", "m@fp32", "m@int8"));
 }
 
 }  // namespace

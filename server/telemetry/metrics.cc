@@ -101,9 +101,10 @@ struct Metrics::Families {
   Gauge& queued =
       NewGauge(registry, "fourfold_queue_requests", "Inference requests waiting for a worker.")
           .Add({});
-  Gauge& queue_limit = NewGauge(registry, "fourfold_queue_limit_requests",
-                                "Inference requests that may wait; more are rejected.")
-                           .Add({});
+  Gauge& queue_limit =
+      NewGauge(registry, "fourfold_queue_limit_requests",
+               "Inference requests of each variant that may wait; more are rejected.")
+          .Add({});
   Family<Counter>& rejected_family =
       NewCounter(registry, "fourfold_rejected_requests_total",
                  "Inference requests given up before they ran, by reason.");

@@ -18,6 +18,7 @@ std::span<const Kernel<ConvolutionSpec>> ConvolutionKernels() {
     Kernel<ConvolutionSpec>{"onednn", kAvx2, &onednn::PrepareConvolution},
 #endif
 #if FOURFOLD_WITH_NEON
+    Kernel<ConvolutionSpec>{"neon", kNeon | kNeonFp16, &neon::PrepareConvolutionF16},
     Kernel<ConvolutionSpec>{"neon", kNeon, &neon::PrepareConvolutionF32},
 #endif
     Kernel<ConvolutionSpec>{"reference", kNoFeatures, &reference::PrepareConvolution},

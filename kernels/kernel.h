@@ -56,6 +56,10 @@ class PreparedKernel {
   virtual std::string_view implementation() const = 0;
   virtual size_t scratch_bytes() const { return 0; }
 
+  // Whether products are summed in float16, which only kernels with float16 weights may do. Where a
+  // sample's sums could overflow they are float32 nevertheless.
+  virtual bool float16_arithmetic() const { return false; }
+
   // Packed constants that this kernel keeps in memory; what is shared counts in each.
   virtual size_t packed_bytes() const { return 0; }
 };

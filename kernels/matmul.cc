@@ -18,6 +18,7 @@ std::span<const Kernel<MatMulSpec>> MatMulKernels() {
     Kernel<MatMulSpec>{"onednn", kAvx2, &onednn::PrepareMatMul},
 #endif
 #if FOURFOLD_WITH_NEON
+    Kernel<MatMulSpec>{"neon", kNeon | kNeonFp16, &neon::PrepareMatMulF16},
     Kernel<MatMulSpec>{"neon", kNeon, &neon::PrepareMatMulF32},
 #endif
     Kernel<MatMulSpec>{"reference", kNoFeatures, &reference::PrepareMatMul},

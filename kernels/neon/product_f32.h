@@ -30,6 +30,7 @@ class ProductF32 final : public PreparedKernel {
   void Run(const RunArgs& args) const override;
   std::string_view implementation() const override { return parts_.name; }
   size_t scratch_bytes() const override;
+  bool float16_arithmetic() const override { return parts_.half_arithmetic; }
   size_t packed_bytes() const override { return parts_.weights.bytes(); }
 
  private:

@@ -245,6 +245,7 @@ void Lowering::Append(kernels::PreparedPtr kernel, const std::vector<View>& inpu
     step.scratch = static_cast<int>(impl_->storages.size()) - 1;
   }
   info.implementation = std::string(kernel->implementation());
+  if (kernel->float16_arithmetic()) info.arithmetic = "float16";
   step.kernel = std::move(kernel);
   impl_->steps.push_back(std::move(step));
   impl_->infos.push_back(std::move(info));

@@ -33,7 +33,7 @@ struct StepInfo {
   std::string node;            // the graph node's name; "" for a step that the plan added
   std::string operation;       // "Conv", "Quantize", "Reorder", ...
   std::string implementation;  // "onednn/brgconv:avx512_core_vnni"
-  std::string arithmetic;      // "float32", "int8", "dynamic int8"; "" for data movement
+  std::string arithmetic;      // "float32", "float16", "int8", "dynamic int8"; "" for data movement
   std::string output;          // "[1,64,56,56] uint8"
   int64_t macs = 0;            // multiply-accumulates
 };

@@ -88,6 +88,17 @@ void ChooseDefault(report::Report& report, double loss_max) {
   best->is_default = true;
 }
 
+// Which arithmetic the float16 variant got on this machine, then the rest of its note.
+std::string Float16Note(double fp16_macs, const std::string& rest) {
+  std::string note = "float16 storage, float32 arithmetic";
+  if (fp16_macs >= 1.0) {
+    note = "float16 storage, float16 arithmetic";
+  } else if (fp16_macs > 0.0) {
+    note = absl::StrFormat("float16 storage, %.1f%% of the arithmetic in float16", 100 * fp16_macs);
+  }
+  return rest.empty() ? note : absl::StrCat(note, ", ", rest);
+}
+
 class Maker {
  public:
   Maker(const VariantsOptions& options, const WriteFile& write, const StageProgress& progress)
@@ -143,7 +154,7 @@ class Maker {
     for (const std::string& name : kept) {
       warnings_.push_back(absl::StrCat("fp16: \"", name, "\" exceeds 65504 and stays float32"));
     }
-    std::string note = "float16 storage, float32 arithmetic";
+    std::string note;
     if (calibration != nullptr) {
       ASSIGN_OR_RETURN(half,
                        WithCorrectedBias(graph, std::move(half), SplitSamples(*calibration), note));
@@ -260,6 +271,9 @@ class Maker {
       variant.latency = measurements[i].latency;
       variant.executed = measurements[i].executed;
       variant.executed.note = made_[i].note;
+      if (variant.variant == "fp16") {
+        variant.executed.note = Float16Note(variant.executed.fp16_macs, made_[i].note);
+      }
       variant.sha256 = base::Sha256Hex(std::as_bytes(std::span(made_[i].file)));
       if (!evaluations.empty()) {
         variant.labelled = evaluations[i].labelled;

@@ -72,11 +72,14 @@ void Scheduler::Work() {
     std::vector<Batcher::Dropped> dropped;
     std::vector<Batcher::Wanted> wanted;
     {
-      const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return closed_ || batcher_.NextDue() <= options_.clock->Now();
-      };
       absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithTimeout(absl::Condition(&ready), batcher_.NextDue() - options_.clock->Now());
+      // Until something is due, or is added that will be due earlier than what this sleep is for.
+      const absl::Time due = batcher_.NextDue();
+      const auto ready = [this, due]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        const absl::Time next = batcher_.NextDue();
+        return closed_ || next < due || next <= options_.clock->Now();
+      };
+      mutex_.AwaitWithTimeout(absl::Condition(&ready), due - options_.clock->Now());
       if (closed_ && batcher_.empty()) return;
       batch = batcher_.Next(options_.clock->Now(), &dropped);
       wanted = batcher_.TakeWanted();

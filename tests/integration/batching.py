@@ -2,7 +2,7 @@
 """Dynamic batching from outside: throughput of many callers with it and without it, answers that do
 not depend on their neighbours, overload. Run it with python_env.sh; figures are printed.
 
-    batching.py [WIDTH [LAYERS]]     of the model of fully connected layers, 1024 and 4 by default
+    batching.py [WIDTH [LAYERS]]     of the model of fully connected layers, 2048 and 3 by default
 """
 
 import array
@@ -21,7 +21,7 @@ import fourfold_testbed as testbed
 from grpc_stubs import inference, inference_grpc
 
 CALLERS = 32
-WIDTH, LAYERS = 1024, 4
+WIDTH, LAYERS = 2048, 3
 SPEED_UP_MIN = 1.5  # of 32 callers, batches over single requests
 
 

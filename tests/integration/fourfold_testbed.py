@@ -308,10 +308,12 @@ def onnx_mlp(width, layers, seed=1):
     """The bytes of an ONNX model of `layers` fully connected layers with Relu between them, input `x`
     and output `y` float [N, width]: little arithmetic for its weights, so that batches pay."""
     random = _random.Random(seed)
-    scale = math.sqrt(2 / width)
+    # Numbers that repeat, but not with the rows: millions of new ones would take seconds.
+    some = array.array("f", (random.gauss(0, math.sqrt(2 / width)) for _ in range(65537)))
     initializers, nodes, value = b"", b"", "x"
     for layer in range(layers):
-        weights = array.array("f", (random.gauss(0, scale) for _ in range(width * width)))
+        start = random.randrange(len(some))
+        weights = (some * (width * width // len(some) + 2))[start:start + width * width]
         initializers += _field(5, _field(1, width) + _field(1, width) + _field(2, 1) +
                                _field(8, f"w{layer}") + _field(9, weights.tobytes()))
         product = "y" if layer == layers - 1 else f"p{layer}"

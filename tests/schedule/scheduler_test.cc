@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "server/registry/load_variant.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/small_model.h"
@@ -128,6 +129,20 @@ TEST_F(SchedulerTest, RunsWhatWaitsTogetherAndGivesEachItsOwnAnswer) {
   EXPECT_EQ(statistics.compute.count, 5);
   EXPECT_EQ(statistics.batches.at(1).compute.count, 1);
   EXPECT_EQ(statistics.batches.at(4).compute.count, 1);
+}
+
+TEST_F(SchedulerTest, RunsARequestThatNobodyJoinedWhenItsDelayIsOver) {
+  SchedulerOptions options;  // on the machine's clock
+  options.workers = 2;
+  options.batch_delay_max = absl::Milliseconds(5);
+  Scheduler scheduler(options, metrics_);
+  for (int i = 0; i < 3; ++i) {
+    absl::Notification done;
+    const absl::Time start = absl::Now();
+    ASSERT_TRUE(scheduler.Submit(AddOne([&](const Outputs&) { done.Notify(); })).ok());
+    ASSERT_TRUE(done.WaitForNotificationWithTimeout(absl::Seconds(30)));
+    EXPECT_GE(absl::Now() - start, options.batch_delay_max);
+  }
 }
 
 TEST_F(SchedulerTest, PreparesThePlanOfABatchThatItLacked) {

@@ -21,36 +21,38 @@ import fourfold_testbed as testbed
 from grpc_stubs import inference, inference_grpc
 
 CALLERS = 32
-WIDTH, LAYERS = 2048, 3
+SMALL = 256, 2         # width, layers: where only the answers count
+WIDTH, LAYERS = 2048, 3  # where time does: 48 MiB of weights
 SPEED_UP_MIN = 1.5  # of 32 callers, batches over single requests
 
 
-def sample(seed):
+def sample(width, seed):
     generator = random.Random(seed)
-    return array.array("f", (generator.uniform(-1, 1) for _ in range(WIDTH)))
+    return array.array("f", (generator.uniform(-1, 1) for _ in range(width)))
 
 
-def upload_mlp(server):
+def upload_mlp(server, width, layers):
     model = server.folder / "mlp.onnx"
-    model.write_bytes(testbed.onnx_mlp(WIDTH, LAYERS))
+    model.write_bytes(testbed.onnx_mlp(width, layers))
     values = array.array("f")
     for seed in range(32):
-        values.extend(sample(seed))
+        values.extend(sample(width, seed))
     testbed.write_npz(server.folder / "samples.npz",
-                      {"x": testbed.Array("<f4", (32, WIDTH), values)})
+                      {"x": testbed.Array("<f4", (32, width), values)})
     server.cli("upload", model, "--name=mlp", f"--calibration={server.folder / 'samples.npz'}",
                "--wait", timeout=300)
 
 
 class Caller:
-    def __init__(self, server):
+    def __init__(self, server, width):
+        self.width = width
         self.channel = grpc.insecure_channel(server.grpc)
         self.stub = inference_grpc.GRPCInferenceServiceStub(self.channel)
 
     def infer(self, model, values, timeout=60):
         request = inference.ModelInferRequest(model_name=model)
         tensor = request.inputs.add(name="x", datatype="FP32")
-        tensor.shape.extend((len(values) // WIDTH, WIDTH))
+        tensor.shape.extend((len(values) // self.width, self.width))
         request.raw_input_contents.append(values.tobytes())
         return self.stub.ModelInfer(request, timeout=timeout).raw_output_contents[0]
 
@@ -93,9 +95,9 @@ class BatchingTest(unittest.TestCase):
 
     def test_answers_do_not_depend_on_their_neighbours(self):
         server = self.start("--batch_delay_ms=20", "--max_batch=16")
-        upload_mlp(server)
-        caller = Caller(server)
-        samples = [sample(1000 + i) for i in range(CALLERS)]
+        upload_mlp(server, *SMALL)
+        caller = Caller(server, SMALL[0])
+        samples = [sample(SMALL[0], 1000 + i) for i in range(CALLERS)]
         for model in ("mlp@int8", "mlp@hybrid", "mlp@fp32"):
             alone = [caller.infer(model, values) for values in samples]
             before = caller.statistics(model)
@@ -105,10 +107,11 @@ class BatchingTest(unittest.TestCase):
                     if not model.endswith("fp32"):
                         self.assertEqual(together, alone, model)
                     sizes = batch_sizes(before, caller.statistics(model))
-                    if max(sizes) == 16:
+                    if max(sizes) >= 8:
                         break
             print(f"{model}: executions by batch size {sizes}")
-            self.assertEqual(max(sizes), 16, "no batch was ever full")
+            self.assertGreaterEqual(max(sizes), 8, "requests did not come together")
+            self.assertLessEqual(max(sizes), 16)
             stack = array.array("f")
             for values in samples:
                 stack.extend(values)
@@ -118,7 +121,7 @@ class BatchingTest(unittest.TestCase):
 
     def test_many_callers_get_more_answers_from_batches(self):
         first = self.start("--max_batch=1")
-        upload_mlp(first)
+        upload_mlp(first, WIDTH, LAYERS)
         store = first.store
         single = load(first, "mlp@fp32", 5)
         first.terminate()
@@ -132,15 +135,15 @@ class BatchingTest(unittest.TestCase):
         self.assertGreaterEqual(ratio, SPEED_UP_MIN)
 
     def test_overload_is_refused_and_memory_stays(self):
-        server = self.start("--queue_limit=8")
-        upload_mlp(server)
-        callers = [Caller(server) for _ in range(4)]
+        server = self.start("--queue_limit=8", "--max_batch=4")
+        upload_mlp(server, *SMALL)
+        callers = [Caller(server, SMALL[0]) for _ in range(4)]
         stop = threading.Event()
         counts = {"answered": 0, "refused": 0}
         lock = threading.Lock()
 
         def flood(number):
-            values = sample(number)
+            values = sample(SMALL[0], number)
             while not stop.is_set():
                 try:
                     callers[number % len(callers)].infer("mlp@fp32", values)
@@ -167,7 +170,7 @@ class BatchingTest(unittest.TestCase):
         self.assertGreater(counts["answered"], 0)
         self.assertGreater(counts["refused"], 0)
         self.assertLess(late - early, 16 << 20, "memory grew under overload")
-        self.assertTrue(Caller(server).infer("mlp@fp32", sample(1)))
+        self.assertTrue(callers[0].infer("mlp@fp32", sample(SMALL[0], 1)))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ packages=(
   libstb-dev libzip-dev nlohmann-json3-dev prometheus-cpp-dev protobuf-compiler
   protobuf-compiler-grpc zlib1g-dev
 )
-tests=(curl libgmock-dev libgtest-dev prometheus python3 python3-venv)
+tests=(curl libgmock-dev libgtest-dev prometheus python3 python3-venv strace)
 aarch64=(g++-aarch64-linux-gnu qemu-user)
 
 sysroot=

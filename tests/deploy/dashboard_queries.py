@@ -59,6 +59,7 @@ class Prometheus:
                 raise AssertionError(f"prometheus.yaml: {old} is there {text.count(old)} times")
             text = text.replace(old, new)
         (self.folder / "prometheus.yaml").write_text(text)
+        self.now = None  # when queries are evaluated
         self.log = self.folder / "prometheus.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
@@ -90,8 +91,9 @@ class Prometheus:
             return False
 
     def values(self, expression, instant):
-        """The numbers of each series that the expression gives: now, or over the last minute."""
-        now = time.time()
+        """The numbers of each series that the expression gives: at self.now, or in the minute
+        before."""
+        now = self.now
         if instant:
             found = self.get("/api/v1/query", query=expression, time=now)["result"]
             series = [[each["value"]] for each in found]
@@ -171,6 +173,7 @@ class DashboardQueriesTest(unittest.TestCase):
         load.stop()
         cls.counts = load.counts
         time.sleep(2 * SCRAPE_SECONDS)  # the last answers are scraped and in the rules
+        cls.prometheus.now = time.time()
         print(f"\nanswers: {cls.counts}")
 
     def test_the_load_met_what_the_panels_are_about(self):

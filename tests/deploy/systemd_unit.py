@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""deploy/systemd: systemd's own check of the unit and its rating, and flags the server knows."""
+"""deploy/systemd: systemd's own check of the unit and its rating, flags that the server knows, and
+system calls that server and quantizer make."""
 
 import pathlib
 import re
@@ -8,8 +9,12 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/integration"))
+import fourfold_testbed as testbed  # noqa: E402  pylint: disable=wrong-import-position
+
 FOLDER = ROOT / "deploy/systemd"
 EXPOSURE_MOST = 1.5  # of 10
 UNIT = (FOLDER / "fourfold-server.service").read_text()
@@ -72,6 +77,55 @@ class SystemdUnitTest(unittest.TestCase):
         options = re.search(r"(?m)^FOURFOLD_OPTIONS=(.*)$", (FOLDER / "fourfold.conf").read_text())
         hosts = re.findall(r"--\w+_listen=([^:\s]+):", options.group(1))
         self.assertEqual(hosts, ["127.0.0.1"] * 3)
+
+
+def members(group):
+    """The system calls of a group of systemd's, with those of the groups in it."""
+    told = run("systemd-analyze", "syscall-filter", group).stdout.split("\n")[1:]
+    names = {line.strip() for line in told if line.strip() and not line.strip().startswith("#")}
+    return set().union(*(members(name) if name.startswith("@") else {name} for name in names))
+
+
+def allowed():
+    """The system calls that the unit's filters leave, each line of them adding or taking away."""
+    calls = set()
+    for line in re.findall(r"(?m)^SystemCallFilter=(.*)$", UNIT):
+        named = set().union(*(members(word) if word.startswith("@") else {word}
+                              for word in line.removeprefix("~").split()))
+        calls = calls - named if line.startswith("~") else calls | named
+    return calls
+
+
+class SystemCallsTest(unittest.TestCase):
+    """What server and quantizer do while they start, quantize, serve and stop, under strace."""
+
+    def test_the_unit_forbids_no_call_that_they_make(self):
+        if not shutil.which("strace"):
+            self.skipTest("strace is not installed")
+        folder = testbed.scratch_folder()
+        for name in ("fourfold", "fourfold-quantize"):
+            (folder / name).symlink_to(testbed.program(name))
+        wrapper = folder / "fourfold-server"
+        wrapper.write_text(f"#!/bin/sh\nexec strace -D -f -qq -o {folder}/trace "
+                           f"{testbed.program('fourfold-server')} \"$@\"\n")
+        wrapper.chmod(0o755)
+        self.addCleanup(setattr, testbed, "BIN_DIR", testbed.BIN_DIR)
+        testbed.BIN_DIR = folder
+        with testbed.Server() as server:
+            server.upload_digits()
+            for variant in testbed.VARIANTS:
+                server.cli("infer", f"digits@{variant}",
+                           f"--input={testbed.DIGITS / 'sample.npy'}")
+            urllib.request.urlopen(server.metrics_url, timeout=30).close()
+            server.cli("delete", "digits")
+            self.assertEqual(server.terminate(), 0)
+        trace = (folder / "trace").read_text(errors="replace")
+        calls = set(re.findall(r"(?m)^\d+ +(\w+)\(", trace))
+        print(f"{len(calls)} different system calls")
+        self.assertIn("setpriority", calls)  # of the quantizer, before it starts
+        self.assertEqual(sorted(calls - allowed()), [])
+        families = set(re.findall(r"\bsocket\((\w+)", trace))
+        self.assertLessEqual(families, set(value("RestrictAddressFamilies").split()))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,10 @@ ABSL_FLAG(int, queue_limit, ServerOptions().queue_max,
           "inference requests of one variant that wait for a worker");
 ABSL_FLAG(int64_t, max_batch, ServerOptions().batch_max,
           "samples of waiting requests that run together; 1: every request runs by itself");
+ABSL_FLAG(
+    int64_t, batch_memory_bytes, ServerOptions().batch_memory_bytes,
+    "what the activations of a batch may take of each worker's memory; larger batches are not "
+    "formed");
 ABSL_FLAG(double, batch_delay_ms, absl::ToDoubleMilliseconds(ServerOptions().batch_delay_max),
           "how long a request is held back for others to join its batch; 0: a batch is what waits "
           "when a worker comes free");
@@ -83,6 +87,7 @@ ServerOptions OptionsFromFlags() {
   options.message_bytes_max = absl::GetFlag(FLAGS_max_message_bytes);
   options.queue_max = absl::GetFlag(FLAGS_queue_limit);
   options.batch_max = absl::GetFlag(FLAGS_max_batch);
+  options.batch_memory_bytes = absl::GetFlag(FLAGS_batch_memory_bytes);
   options.batch_delay_max = absl::Milliseconds(absl::GetFlag(FLAGS_batch_delay_ms));
   options.jobs_max = absl::GetFlag(FLAGS_max_jobs);
   options.job_memory_bytes = absl::GetFlag(FLAGS_job_memory_bytes);

@@ -109,6 +109,7 @@ absl::Status Check(const ServerOptions& options) {
   }
   RETURN_IF_ERROR(CheckPositive("queue_limit", options.queue_max));
   RETURN_IF_ERROR(CheckPositive("max_batch", options.batch_max));
+  RETURN_IF_ERROR(CheckPositive("batch_memory_bytes", options.batch_memory_bytes));
   constexpr absl::Duration kBatchDelayMost = absl::Seconds(10);
   if (options.batch_delay_max < absl::ZeroDuration() || options.batch_delay_max > kBatchDelayMost) {
     return absl::InvalidArgumentError("--batch_delay_ms: wanted 0 to 10000");
@@ -170,6 +171,7 @@ absl::Status Server::Parts::StartWorkers() {
   runtime::ModelOptions model_options;
   model_options.features = features.features;
   model_options.threads = threads_per_request;
+  model_options.batch_arena_bytes_max = static_cast<size_t>(options.batch_memory_bytes);
   LoadModels(model_options);
 
   schedule::SchedulerOptions schedule_options;

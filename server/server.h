@@ -18,11 +18,12 @@ struct ServerOptions {
   int threads_per_request = 1;          // of one execution; more: lower latency, lower throughput
   std::string cpu_features = "native";  // narrows the instruction sets, see ParseCpuFeatures
   std::string quantizer;                // path of fourfold-quantize
-  int64_t upload_bytes_max = int64_t{4} << 30;  // model and samples of one upload
-  int64_t samples_max = 100'000;                // of one upload
-  int64_t message_bytes_max = 64 << 20;         // of one gRPC message, either way
-  int queue_max = 256;                          // inference requests that wait, of each variant
-  int64_t batch_max = 32;                       // samples of one execution
+  int64_t upload_bytes_max = int64_t{4} << 30;      // model and samples of one upload
+  int64_t samples_max = 100'000;                    // of one upload
+  int64_t message_bytes_max = 64 << 20;             // of one gRPC message, either way
+  int queue_max = 256;                              // inference requests that wait, of each variant
+  int64_t batch_max = 32;                           // samples of one execution
+  int64_t batch_memory_bytes = int64_t{128} << 20;  // of one worker for a batch's activations
   absl::Duration batch_delay_max = absl::ZeroDuration();  // waiting for others to join a batch
   int jobs_max = 8;                                       // uploads under way
   int64_t job_memory_bytes = int64_t{16} << 30;     // address space of the quantizer; 0: no limit

@@ -67,9 +67,10 @@ std::shared_ptr<const Plan> Model::Cached(const std::vector<graph::Shape>& shape
   return nullptr;
 }
 
-absl::StatusOr<std::shared_ptr<const Plan>> Model::Compile(
-    const std::vector<graph::Shape>& shapes) const {
+absl::StatusOr<std::shared_ptr<const Plan>> Model::Compile(const std::vector<graph::Shape>& shapes,
+                                                           size_t arena_bytes_max) const {
   PlanOptions options;
+  options.arena_bytes_max = arena_bytes_max;
   options.features = options_.features;
   options.threads = options_.threads;
   options.packed = packed_.get();

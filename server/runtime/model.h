@@ -17,6 +17,7 @@ struct ModelOptions {
   int threads = 1;        // of each run
   std::string engine;     // only this engine's kernels; empty: any
   size_t plans_max = 16;  // cached plans; the least recently used one goes first
+  size_t batch_arena_bytes_max = size_t{128} << 20;  // of a run of several requests; larger: fewer
 };
 
 // One variant in memory: an optimised graph and the plans for the shapes it has met, which share
@@ -42,9 +43,11 @@ class Model {
   absl::StatusOr<std::shared_ptr<const Plan>> PlanFor(
       const std::vector<graph::Shape>& shapes) const;
 
-  // A plan for these input shapes that the cache does not keep.
+  // A plan for these input shapes that the cache does not keep. RESOURCE_EXHAUSTED if a run would
+  // take more than arena_bytes_max.
   absl::StatusOr<std::shared_ptr<const Plan>> Compile(
-      const std::vector<graph::Shape>& shapes) const;
+      const std::vector<graph::Shape>& shapes,
+      size_t arena_bytes_max = PlanOptions().arena_bytes_max) const;
 
   // Packed weights and plan constants now in memory.
   size_t weight_bytes() const;

@@ -153,7 +153,8 @@ bool StackedPlans::Claim(const std::vector<graph::Shape>& shapes, int64_t count)
 absl::Status StackedPlans::Prepare(const std::vector<graph::Shape>& shapes, int64_t count,
                                    kernels::Parallel& parallel) {
   ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> single, model_.PlanFor(shapes));
-  ASSIGN_OR_RETURN(std::shared_ptr<const Plan> stacked, model_.Compile(Stacked(shapes, count)));
+  ASSIGN_OR_RETURN(std::shared_ptr<const Plan> stacked,
+                   model_.Compile(Stacked(shapes, count), model_.options().batch_arena_bytes_max));
   RETURN_IF_ERROR(CheckShapes(*single, *stacked, count));
   RETURN_IF_ERROR(Try(*single, *stacked, count, parallel));
   const absl::MutexLock lock(&mutex_);

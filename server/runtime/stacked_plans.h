@@ -29,7 +29,9 @@ class StackedPlans {
   bool Claim(const std::vector<graph::Shape>& shapes, int64_t count);
 
   // Compiles the plan and tries it with `parallel`, as the model's options say. FAILED_PRECONDITION
-  // if the answers differ: says where; errors of compiling. What failed is not claimed again.
+  // if the answers differ: says where; RESOURCE_EXHAUSTED over the batch_arena_bytes_max of the
+  // model; errors of
+  // compiling. What failed is not claimed again.
   absl::Status Prepare(const std::vector<graph::Shape>& shapes, int64_t count,
                        kernels::Parallel& parallel);
 

@@ -74,6 +74,21 @@ TEST_F(StackedPlansTest, KeepsTheMostRecentlyUsed) {
   EXPECT_EQ(plans.Find(kOneRow, 4), nullptr);
 }
 
+TEST_F(StackedPlansTest, RefusesMoreMemoryThanAllowed) {
+  GraphBuilder b;
+  const auto x = b.Input("x", {kN, 1000});
+  b.Output(b.Softmax(b.Relu(b.Softmax(x))), "y");
+  const graph::Graph graph = b.Build();
+  const size_t of_two = Model(graph).Compile({{2, 1000}}).value()->arena_bytes();
+  ASSERT_GT(of_two, 0u);
+  const auto prepare = [&](size_t bytes_max) {
+    const Model model(graph, {.batch_arena_bytes_max = bytes_max});
+    return StackedPlans(model).Prepare({{1, 1000}}, 2, sequential_);
+  };
+  EXPECT_TRUE(prepare(of_two).ok());
+  EXPECT_EQ(prepare(of_two - 1).code(), absl::StatusCode::kResourceExhausted);
+}
+
 TEST_F(StackedPlansTest, RefusesAModelThatMixesItsSamples) {
   GraphBuilder b;
   b.Output(b.Softmax(b.Input("x", {kN, 2}), 0), "y");

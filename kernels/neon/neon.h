@@ -1,9 +1,14 @@
 #pragma once
 
+#include "kernels/binary.h"
+#include "kernels/convert.h"
 #include "kernels/convolution.h"
 #include "kernels/cpu_features.h"
+#include "kernels/eltwise.h"
 #include "kernels/kernel.h"
 #include "kernels/matmul.h"
+#include "kernels/quantize.h"
+#include "kernels/softmax.h"
 
 // The rows of the operations' tables for 64-bit ARM. A function's name ends in what it needs beyond
 // NEON. Each returns null for a spec that it does not serve; the next row of the table then
@@ -17,5 +22,22 @@ PreparedPtr PrepareConvolutionF32(const ConvolutionSpec& spec, const PrepareCont
 PreparedPtr PrepareConvolutionF16(const ConvolutionSpec& spec, const PrepareContext& context);
 PreparedPtr PrepareMatMulF32(const MatMulSpec& spec, const PrepareContext& context);
 PreparedPtr PrepareMatMulF16(const MatMulSpec& spec, const PrepareContext& context);
+
+// Addition and multiplication of integers whose rows are neighbours or one repeated element.
+PreparedPtr PrepareBinary(const BinarySpec& spec, const PrepareContext& context);
+
+// Between float16 and float32.
+PreparedPtr PrepareConvert(const ConvertSpec& spec, const PrepareContext& context);
+
+PreparedPtr PrepareDequantize(const QuantizeSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareDynamicQuantize(const DynamicQuantizeSpec& spec, const PrepareContext& context);
+
+// Tables, e^x, sigmoid, tanh, swish, elu.
+PreparedPtr PrepareEltwise(const EltwiseSpec& spec, const PrepareContext& context);
+
+PreparedPtr PrepareQuantize(const QuantizeSpec& spec, const PrepareContext& context);
+
+// Along the last dimension.
+PreparedPtr PrepareSoftmax(const SoftmaxSpec& spec, const PrepareContext& context);
 
 }  // namespace fourfold::kernels::neon

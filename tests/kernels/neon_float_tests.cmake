@@ -1,8 +1,10 @@
-# The float rows of 64-bit ARM, once for each kind of processor: without and with float16 arithmetic, and
+# The float and element-wise rows of 64-bit ARM, once for each kind of processor: without and with float16 arithmetic, and
 # with all that qemu knows. On ARM itself they all run on the machine's own.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
   fourfold_test(kernels_neon_float_test
-    SOURCES neon_float_test.cc
+    SOURCES
+      neon_float_test.cc
+      neon_rows_test.cc
     PRIVATE fourfold_kernels fourfold_kernels_neon Threads::Threads)
   target_compile_options(kernels_neon_float_test PRIVATE -ffp-contract=off)
   foreach(cpu cortex-a53 neoverse-n1 max)

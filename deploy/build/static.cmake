@@ -1,0 +1,46 @@
+# FOURFOLD_STATIC: links the archives of the libraries that Debian ships as such; its CMake files know the
+# shared ones only. Libraries without an archive, OpenSSL and zlib, which some of those bring, and the C
+# and C++ libraries stay shared: name services work as everywhere, and nothing is linked twice.
+# Included behind all find_package.
+
+# Paths of shared libraries that are there as archives, too, become those.
+function(fourfold_prefer_archives variable)
+  set(libraries "")
+  foreach(library IN LISTS ${variable})
+    set(archive "")
+    if(library MATCHES "^(/.+/lib[^/]+)\\.so[.0-9]*$")
+      set(archive ${CMAKE_MATCH_1}.a)
+    elseif(library MATCHES "^-l(.+)$")
+      set(archive ${CMAKE_SYSROOT}/usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/lib${CMAKE_MATCH_1}.a)
+    endif()
+    if(EXISTS "${archive}" AND NOT archive MATCHES "/lib(c|crypto|dl|m|pthread|rt|ssl|z)\\.a$")
+      set(library ${archive})
+    endif()
+    list(APPEND libraries "${library}")
+  endforeach()
+  set(${variable} "${libraries}" PARENT_SCOPE)
+endfunction()
+
+function(fourfold_link_archives directory)
+  get_property(targets DIRECTORY ${directory} PROPERTY IMPORTED_TARGETS)
+  foreach(target IN LISTS targets)
+    if(NOT TARGET ${target})
+      continue() # of one folder only
+    endif()
+    get_target_property(configurations ${target} IMPORTED_CONFIGURATIONS)
+    list(TRANSFORM configurations PREPEND _)
+    foreach(property IMPORTED_LOCATION ${configurations} INTERFACE_LINK_LIBRARIES)
+      string(REGEX REPLACE "^_" "IMPORTED_LOCATION_" property ${property})
+      get_target_property(value ${target} ${property})
+      if(value)
+        fourfold_prefer_archives(value)
+        set_target_properties(${target} PROPERTIES ${property} "${value}")
+      endif()
+    endforeach()
+  endforeach()
+  get_property(folders DIRECTORY ${directory} PROPERTY SUBDIRECTORIES)
+  foreach(folder IN LISTS folders)
+    fourfold_link_archives(${folder})
+  endforeach()
+endfunction()
+fourfold_link_archives(${PROJECT_SOURCE_DIR})

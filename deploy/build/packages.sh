@@ -4,8 +4,8 @@
 #   deploy/build/packages.sh [--tests] [--aarch64]
 #
 #   --tests     also those that only the test suite uses
-#   --aarch64   also what cross-compiles for 64-bit ARM and runs the result here: compiler, emulator,
-#               and the libraries of sysroot.sh, which are unpacked beside the machine's own
+#   --aarch64   also what cross-compiles for 64-bit ARM: a compiler, and the libraries of sysroot.sh,
+#               which are unpacked beside the machine's own; with --tests the emulator, too
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/progress.sh"
@@ -17,19 +17,18 @@ packages=(
   protobuf-compiler-grpc zlib1g-dev
 )
 tests=(curl libgmock-dev libgtest-dev prometheus python3 python3-venv strace)
-aarch64=(g++-aarch64-linux-gnu qemu-user)
 
-sysroot=
+with_tests= with_aarch64=
 for argument in "$@"; do
   case $argument in
-    --tests) packages+=("${tests[@]}") ;;
-    --aarch64)
-      packages+=("${aarch64[@]}")
-      sysroot=1
-      ;;
+    --tests) with_tests=1 ;;
+    --aarch64) with_aarch64=1 ;;
     *) fail "unknown argument '$argument', wanted --tests or --aarch64" ;;
   esac
 done
+[[ -z $with_tests ]] || packages+=("${tests[@]}")
+[[ -z $with_aarch64 ]] || packages+=(g++-aarch64-linux-gnu)
+[[ -z $with_tests || -z $with_aarch64 ]] || packages+=(qemu-user)
 
 command -v apt-get >/dev/null || fail "this script knows Debian's apt-get only; install by hand: ${packages[*]}"
 
@@ -50,4 +49,4 @@ if ((${#missing[@]} > 0)); then
   quietly "$log" as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
     apt-get install -y --no-install-recommends "${missing[@]}"
 fi
-[[ -z $sysroot ]] || "$here/sysroot.sh" >/dev/null
+[[ -z $with_aarch64 ]] || "$here/sysroot.sh" >/dev/null

@@ -12,9 +12,9 @@ source "$here/progress.sh"
 
 packages=(
   build-essential ccache cmake dpkg-dev ninja-build pkg-config
-  libabsl-dev libcivetweb-dev libgrpc++-dev libonnx-dev libprotobuf-dev libspdlog-dev libssl-dev
-  libstb-dev libzip-dev nlohmann-json3-dev prometheus-cpp-dev protobuf-compiler
-  protobuf-compiler-grpc zlib1g-dev
+  libabsl-dev libcivetweb-dev libgrpc++-dev libjs-chart.js libonnx-dev libprotobuf-dev
+  libspdlog-dev libssl-dev libstb-dev libzip-dev nlohmann-json3-dev prometheus-cpp-dev
+  protobuf-compiler protobuf-compiler-grpc zlib1g-dev
 )
 tests=(curl libgmock-dev libgtest-dev prometheus python3 python3-venv strace)
 

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
@@ -17,6 +18,7 @@ namespace {
 const char* Reason(int status) {
   switch (status) {
     case 200: return "OK";
+    case 304: return "Not Modified";
     case 400: return "Bad Request";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
@@ -30,24 +32,50 @@ int LogMessage(const mg_connection*, const char* message) {
   return 1;
 }
 
+HttpRequest ToRequest(const mg_request_info& info) {
+  HttpRequest request{
+      info.request_method ? info.request_method : "", info.local_uri ? info.local_uri : "", {}};
+  for (int i = 0; i < info.num_headers; ++i) {
+    const mg_header& header = info.http_headers[i];
+    if (header.name && header.value) request.headers.emplace_back(header.name, header.value);
+  }
+  return request;
+}
+
+// Status line and headers, with the empty line behind them.
+std::string Head(const HttpResponse& response) {
+  std::string head =
+      absl::StrCat("HTTP/1.1 ", response.status, " ", Reason(response.status), "\r\n");
+  if (response.status != 304) {
+    absl::StrAppend(&head, "Content-Type: ", response.content_type,
+                    "\r\nContent-Length: ", response.body.size(), "\r\n");
+  }
+  for (const auto& [name, value] : response.headers) {
+    absl::StrAppend(&head, name, ": ", value, "\r\n");
+  }
+  absl::StrAppend(&head, "Cache-Control: ", response.cache_control,
+                  "\r\nContent-Security-Policy: ", response.content_security_policy,
+                  "\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+                  "Connection: close\r\n\r\n");
+  return head;
+}
+
 int Handle(mg_connection* connection, void* data) {
-  const mg_request_info& info = *mg_get_request_info(connection);
-  const HttpRequest request{info.request_method ? info.request_method : "",
-                            info.local_uri ? info.local_uri : ""};
+  const HttpRequest request = ToRequest(*mg_get_request_info(connection));
   HttpResponse response;
-  const bool head = request.method == "HEAD";
-  if (head || request.method == "GET") {
+  const bool head_only = request.method == "HEAD";
+  if (head_only || request.method == "GET") {
     response = (*static_cast<const HttpServer::Handler*>(data))(request);
   } else {
-    response = {405, "text/plain; charset=utf-8", "only GET and HEAD are served here\n"};
+    response.status = 405;
+    response.body = "only GET and HEAD are served here\n";
+    response.headers = {{"Allow", "GET, HEAD"}};
   }
-  mg_printf(
-      connection,
-      "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s"
-      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
-      response.status, Reason(response.status), response.content_type.c_str(), response.body.size(),
-      response.status == 405 ? "Allow: GET, HEAD\r\n" : "");
-  if (!head) mg_write(connection, response.body.data(), response.body.size());
+  const std::string head = Head(response);
+  mg_write(connection, head.data(), head.size());
+  if (!head_only && response.status != 304) {
+    mg_write(connection, response.body.data(), response.body.size());
+  }
   return response.status;
 }
 
@@ -75,6 +103,13 @@ struct HttpServer::Civetweb {
     stopper.join();
   }
 };
+
+absl::string_view HttpRequest::Header(absl::string_view name) const {
+  for (const auto& [key, value] : headers) {
+    if (absl::EqualsIgnoreCase(key, name)) return value;
+  }
+  return "";
+}
 
 absl::StatusOr<HostPort> ParseHostPort(const std::string& text) {
   const size_t colon = text.rfind(':');

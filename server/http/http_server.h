@@ -3,8 +3,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace fourfold::http {
 
@@ -14,15 +17,26 @@ struct HttpOptions {
   int request_ms_max = 5000;  // of waiting for a client's bytes
 };
 
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
 struct HttpRequest {
   std::string method;  // "GET"
   std::string path;    // decoded, without the query
+  HttpHeaders headers;
+
+  // Of the first header of that name, in whatever case; empty if there is none.
+  absl::string_view Header(absl::string_view name) const;
 };
 
+// Every response also forbids guessing of content types and sends no referrer.
 struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
-  std::string body;
+  std::string body;  // not sent with status 304
+  std::string cache_control = "no-store";
+  // What a browser may load for this response; by default nothing, in nobody's frame.
+  std::string content_security_policy = "default-src 'none'; frame-ancestors 'none'";
+  HttpHeaders headers = {};  // further ones
 };
 
 // "host:port" apart; also "[::1]:8000". INVALID_ARGUMENT.

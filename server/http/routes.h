@@ -17,9 +17,13 @@ struct RestParts {
   const std::atomic<bool>& ready;  // the server takes requests
 };
 
-// The handler of the HTTP port: / names the rest, /v2/health/live, /v2/health/ready,
-// /v2/models/MODEL[/versions/N]/comparison as `fourfold compare --format=json`. Errors are
-// {"error": "..."}.
+// The handler of the HTTP port. Errors are {"error": "..."}.
+//   /                    for browsers the page, for other clients a text that names the rest
+//   /models/MODEL[/versions/N]   the page, showing that model
+//   /assets/NAME         the page's files
+//   /v2/health/live, /v2/health/ready
+//   /v2/models           ModelsToJson
+//   /v2/models/MODEL[/versions/N]/comparison   ComparisonToJson
 HttpServer::Handler RestHandler(RestParts parts);
 
 }  // namespace fourfold::http

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "absl/strings/str_cat.h"
+
 namespace fourfold::http {
 namespace {
 
@@ -38,6 +40,14 @@ HttpResponse Echo(const HttpRequest& request) {
   return {200, "text/plain", request.method + " " + request.path};
 }
 
+std::unique_ptr<HttpServer> Serve(HttpServer::Handler handler) {
+  HttpOptions options;
+  options.listen = "127.0.0.1:0";
+  auto server = HttpServer::Start(options, std::move(handler));
+  EXPECT_TRUE(server.ok()) << server.status();
+  return *std::move(server);
+}
+
 TEST(HttpServerTest, ServesGetAndHeadOnAFreePort) {
   HttpOptions options;
   options.listen = "127.0.0.1:0";
@@ -62,6 +72,62 @@ TEST(HttpServerTest, AnswersOtherMethodsWith405) {
       Exchange((*server)->address(), "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
   EXPECT_THAT(post, StartsWith("HTTP/1.1 405 "));
   EXPECT_THAT(post, HasSubstr("Allow: GET, HEAD\r\n"));
+}
+
+TEST(HttpServerTest, PassesHeadersOfTheRequestInAnyCase) {
+  const auto server = Serve([](const HttpRequest& request) -> HttpResponse {
+    return {200, "text/plain",
+            absl::StrCat(request.Header("ACCEPT"), "|", request.Header("x-two"), "|",
+                         request.Header("absent"))};
+  });
+  EXPECT_THAT(Exchange(server->address(),
+                       "GET / HTTP/1.1\r\nHost: x\r\naccept: text/html\r\nX-Two:  2\r\n\r\n"),
+              EndsWith("\r\n\r\ntext/html|2|"));
+}
+
+TEST(HttpServerTest, ForbidsByDefaultAllThatABrowserCouldDoWithAnAnswer) {
+  const std::string answer = Exchange(Serve(Echo)->address(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(
+      answer,
+      HasSubstr("\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nX-Content-Type-Options: nosniff\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nReferrer-Policy: no-referrer\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nCache-Control: no-store\r\n"));
+}
+
+TEST(HttpServerTest, SendsHeadersOfTheResponse) {
+  const auto server = Serve([](const HttpRequest&) {
+    HttpResponse response;
+    response.cache_control = "no-cache";
+    response.content_security_policy = "default-src 'self'";
+    response.headers = {{"ETag", "\"1\""}};
+    return response;
+  });
+  const std::string answer = Exchange(server->address(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(answer, HasSubstr("\r\nETag: \"1\"\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nCache-Control: no-cache\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nContent-Security-Policy: default-src 'self'\r\n"));
+}
+
+TEST(HttpServerTest, SendsNoBodyWithNotModified) {
+  const auto server = Serve([](const HttpRequest&) -> HttpResponse {
+    return {304, "text/plain", "not to be sent"};
+  });
+  const std::string answer = Exchange(server->address(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 304 Not Modified\r\n"));
+  EXPECT_THAT(answer, Not(HasSubstr("Content-Length")));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
+}
+
+TEST(HttpServerTest, SendsLargeBodiesWhole) {
+  std::string body(1 << 20, 'x');
+  body.back() = 'y';
+  const auto server = Serve([&body](const HttpRequest&) -> HttpResponse {
+    return {200, "text/plain", body};
+  });
+  const std::string answer = Exchange(server->address(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 1048576\r\n"));
+  EXPECT_EQ(answer.substr(answer.find("\r\n\r\n") + 4), body);
 }
 
 TEST(HttpServerTest, SaysWhenThePortIsTaken) {

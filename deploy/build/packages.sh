@@ -16,7 +16,9 @@ packages=(
   libspdlog-dev libssl-dev libstb-dev libzip-dev nlohmann-json3-dev prometheus-cpp-dev
   protobuf-compiler protobuf-compiler-grpc zlib1g-dev
 )
-tests=(curl libgmock-dev libgtest-dev prometheus python3 python3-venv strace)
+tests=(
+  chromium chromium-driver curl libgmock-dev libgtest-dev prometheus python3 python3-venv strace
+)
 
 with_tests= with_aarch64=
 for argument in "$@"; do

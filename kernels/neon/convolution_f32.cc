@@ -91,9 +91,12 @@ PreparedPtr Prepare(const MatMulSpec& spec, const PrepareContext& context, Sums 
                            .channels = spec.k,
                            .column_step = transposed ? spec.k : 1,
                            .channel_step = transposed ? 1 : spec.n};
+  Window window;
+  window.channels_in = spec.k;
+  window.channels_out = spec.n;
+  window.in = window.out = {1, 1, rows};
   return std::make_unique<ProductF32>(ProductF32::Parts{
-      .window =
-          {.channels_in = spec.k, .channels_out = spec.n, .in = {1, 1, rows}, .out = {1, 1, rows}},
+      .window = std::move(window),
       .name = MatMulName(half, sums),
       .threads = context.threads,
       .rows_are_samples = true,

@@ -8,13 +8,20 @@
 namespace fourfold::kernels::neon {
 namespace {
 
+// sum += w * x[kLane]. In assembler, because GCC copies an element that is used more than once into
+// a whole register first. Only the first sixteen registers can give an element of 16 bits.
+template <int kLane>
+FOURFOLD_INLINE void Fma(float16x8_t& sum, float16x8_t w, float16x8_t x) {
+  asm("fmla %0.8h, %1.8h, %2.h[%3]" : "+w"(sum) : "w"(w), "x"(x), "i"(kLane));
+}
+
 // One block of columns per register. Adds channel `kLane` of eight.
 template <int kLane, int kRows, int kBlocks>
 FOURFOLD_INLINE void AddLane(float16x8_t (&sums)[kBlocks][kRows], const float16x8_t (&x)[kRows],
                              const float16_t* const (&weights)[kBlocks], int64_t at) {
   Each<kBlocks>(FOURFOLD_EACH(b) {
     const float16x8_t w = vld1q_f16(weights[b] + at);
-    Each<kRows>(FOURFOLD_EACH(r) { sums[b][r] = vfmaq_laneq_f16(sums[b][r], w, x[r], kLane); });
+    Each<kRows>(FOURFOLD_EACH(r) { Fma<kLane>(sums[b][r], w, x[r]); });
   });
 }
 

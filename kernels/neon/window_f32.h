@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "kernels/convolution.h"
 
@@ -25,6 +26,8 @@ struct Window {
   Space stride{1, 1, 1};
   Space dilation{1, 1, 1};
   Space pad{0, 0, 0};
+  bool point = true;                      // each output position has the source's own under it
+  std::vector<int64_t> tap_positions{0};  // of each tap, from the first
 
   // Of a consistent spec of 1 to 3 spatial dimensions.
   static Window Of(const ConvolutionSpec& spec);

@@ -90,6 +90,10 @@ class Prometheus:
         except OSError:
             return False
 
+    def has_scraped(self):
+        found = self.get("/api/v1/query", query='fourfold_jobs_ended_total{outcome="failed"}')
+        return bool(found["result"])
+
     def values(self, expression, instant):
         """The numbers of each series that the expression gives: at self.now, or in the minute
         before."""
@@ -160,6 +164,8 @@ class DashboardQueriesTest(unittest.TestCase):
         cls.prometheus = Prometheus(cls.server.addresses["metrics"])
         cls.addClassCleanup(cls.prometheus.stop)
         testbed.wait_until(cls.prometheus.ready, "Prometheus is ready")
+        # An increase is seen only if the counter was read before it.
+        testbed.wait_until(cls.prometheus.has_scraped, "Prometheus has read /metrics once")
         cls.server.upload_digits()
         folder = testbed.scratch_folder()
         (folder / "odd.onnx").write_bytes(testbed.onnx_chain(["Relu", "NoSuchOperator"]))

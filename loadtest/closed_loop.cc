@@ -11,7 +11,8 @@ class ClosedLoop {
  public:
   ClosedLoop(const ClosedLoopOptions& options, const CallOrder& order, const Send& send,
              const Observe& observe, const std::atomic<bool>& stop)
-      : requests_max_(options.requests_max),
+      : concurrency_(options.concurrency),
+        requests_max_(options.requests_max),
         measured_begin_(Clock::now() + options.warmup),
         end_(measured_begin_ + options.duration),
         order_(order),
@@ -21,7 +22,7 @@ class ClosedLoop {
         chains_(options.concurrency) {}
 
   LoopResult Run() {
-    for (int i = 0, chains = chains_; i < chains; ++i) Next();
+    for (int i = 0; i < concurrency_; ++i) Next();
     const absl::MutexLock lock(&mutex_);
     mutex_.Await(absl::Condition(
         +[](int* chains) { return *chains == 0; }, &chains_));
@@ -46,6 +47,7 @@ class ClosedLoop {
     });
   }
 
+  const int concurrency_;
   const int64_t requests_max_;
   const Clock::time_point measured_begin_;
   const Clock::time_point end_;
@@ -58,7 +60,7 @@ class ClosedLoop {
   std::atomic<int64_t> measured_ = 0;
 
   absl::Mutex mutex_;
-  int chains_ ABSL_GUARDED_BY(mutex_);
+  int chains_ ABSL_GUARDED_BY(mutex_);  // that have not ended
   bool interrupted_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

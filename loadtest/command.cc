@@ -1,5 +1,4 @@
-#include <sys/stat.h>
-
+#include <algorithm>
 #include <span>
 
 #include "absl/status/status.h"

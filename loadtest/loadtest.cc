@@ -66,7 +66,8 @@ struct References {
 // fp32's, or where the model has none the first variant's.
 absl::StatusOr<References> AskReferences(const std::vector<EncodedRequest>& requests,
                                          const Options& options, Sender& sender,
-                                         cli::ProgressLine& progress) {
+                                         cli::ProgressLine& progress,
+                                         const std::atomic<bool>& stop) {
   References references{absl::StrCat(options.model, "@fp32"), {}};
   if (AskDecoded(sender, requests[0].ForModel(references.model)).status().code() ==
       absl::StatusCode::kNotFound) {
@@ -74,6 +75,7 @@ absl::StatusOr<References> AskReferences(const std::vector<EncodedRequest>& requ
   }
   int64_t bytes = 0;
   for (const EncodedRequest& request : requests) {
+    if (stop) return absl::CancelledError("ended by a signal before the load began");
     progress.Show(
         "fetching the reference's answers",
         static_cast<double>(references.answers.size()) / static_cast<double>(requests.size()));
@@ -147,14 +149,6 @@ void AddSizes(client::Client& client, const Options& options, std::vector<Target
   }
 }
 
-absl::Status AskServer(client::Client& client, Environment& environment) {
-  const auto status = client.Status();
-  if (!status.ok()) return status.status();
-  environment.server_name = status->name;
-  environment.server_version = status->version;
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::vector<EncodedRequest>> Prepare(const Options& options, client::Client& client,
                                                     const std::string& model) {
   const auto inputs = client.Inputs(model, options.version);
@@ -184,9 +178,10 @@ absl::StatusOr<Report> RunLoad(const Options& options, cli::ProgressLine& progre
   report.environment = ReadEnvironment();
   Sender sender(
       {.address = options.address, .connections = options.connections, .timeout = options.timeout});
-  if (absl::Status asked = AskServer(sender.client(), report.environment); !asked.ok()) {
-    return asked;
-  }
+  const auto server = sender.Connect();
+  if (!server.ok()) return server.status();
+  report.environment.server_name = server->name;
+  report.environment.server_version = server->version;
   const std::vector<Target> targets = Targets(options);
   const auto requests = Prepare(options, sender.client(), targets.front().model);
   if (!requests.ok()) return requests.status();
@@ -208,7 +203,7 @@ absl::StatusOr<Report> RunLoad(const Options& options, cli::ProgressLine& progre
 
   std::optional<AnswerCheck> check;
   if (report.compares()) {
-    auto references = AskReferences(*requests, options, sender, progress);
+    auto references = AskReferences(*requests, options, sender, progress, stop);
     if (!references.ok()) return references.status();
     report.answer_reference = references->model;
     report.ratio_reference = targets[RatioReference(options)].label;

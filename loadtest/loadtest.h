@@ -17,7 +17,8 @@ enum ExitCode : int { kDone = 0, kFailed = 1, kWrongUsage = 2 };
 // Puts the load of `options` on the server and reports. Before it begins, the server, the model and
 // each compared variant are asked once, and the reference's answers are fetched. Ends early, with
 // what has been measured, soon after `stop` becomes true. Errors: of those first questions and of
-// the input files; RESOURCE_EXHAUSTED if reference answers take more than 1 GiB.
+// the input files; RESOURCE_EXHAUSTED if reference answers take more than 1 GiB; CANCELLED if
+// `stop` came before the load.
 absl::StatusOr<Report> RunLoad(const Options& options, cli::ProgressLine& progress,
                                const std::atomic<bool>& stop);
 

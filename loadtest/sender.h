@@ -22,8 +22,13 @@ class Sender {
  public:
   explicit Sender(const SenderOptions& options);
 
-  // For questions beside the load.
+  // For questions beside the load. These, Connect and Ask wait for a minute at most, whatever the
+  // load's timeout.
   client::Client& client() { return *clients_.front(); }
+
+  // Makes every connection, so that no request of the load has to. What the server says of itself,
+  // or its error.
+  absl::StatusOr<client::ServerStatus> Connect();
 
   // `requests`: per target, per input.
   void SetRequests(std::vector<std::vector<client::EncodedRequest>> requests);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <set>
+#include <span>
 
 #include "client/samples/npy.h"
 #include "client/samples/npz.h"

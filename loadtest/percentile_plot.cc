@@ -16,7 +16,7 @@ constexpr double kWidth = 860;
 constexpr double kHeight = 420;
 constexpr double kLeft = 70;
 constexpr double kRight = 20;
-constexpr double kTop = 20;
+constexpr double kTop = 32;
 constexpr double kBottom = 50;
 constexpr std::array kColours = {"#3572b0", "#d1605e", "#4a9c5d", "#b07aa1",
                                  "#e08214", "#5ab4ac", "#8c6d31", "#7f7f7f"};
@@ -83,7 +83,7 @@ std::string Axes(const Scale& scale) {
     }
   }
   absl::StrAppend(&svg, Text(kWidth / 2, kHeight - 12, "middle", "percentile"),
-                  Text(kLeft - 8, kTop - 6, "end", "ms"));
+                  Text(kLeft - 8, kTop - 18, "end", "ms"));
   return svg + "</g>";
 }
 
@@ -115,15 +115,17 @@ std::string PercentilePlot(std::span<const PlotLine> lines) {
       "aria-label=\"latency over percentile\">",
       kWidth, kHeight);
   svg += Axes(scale);
-  double legend = kTop + 16;
+  // At the lower right: curves rise to the right.
+  const double legend_x = kWidth - kRight - 190;
+  double legend = kHeight - kBottom - 18 * static_cast<double>(lines.size());
   for (size_t i = 0; i < lines.size(); ++i) {
     if (lines[i].histogram->count() == 0) continue;
     const char* colour = kColours[i % kColours.size()];
     absl::StrAppend(&svg, Curve(lines[i], scale, colour));
     absl::StrAppendFormat(
         &svg, "<line x1=\"%g\" y1=\"%g\" x2=\"%g\" y2=\"%g\" stroke=\"%s\" stroke-width=\"3\"/>",
-        kLeft + 14, legend - 4, kLeft + 38, legend - 4, colour);
-    absl::StrAppend(&svg, Text(kLeft + 46, legend, "start", lines[i].label));
+        legend_x, legend - 4, legend_x + 24, legend - 4, colour);
+    absl::StrAppend(&svg, Text(legend_x + 32, legend, "start", lines[i].label));
     legend += 18;
   }
   return svg + "</svg>";

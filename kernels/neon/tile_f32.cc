@@ -100,42 +100,54 @@ FOURFOLD_INLINE Columns LoadSome(const float* from, int64_t lanes) {
   return Load(some);
 }
 
-template <int kRows, typename W>
-FOURFOLD_INLINE void SumDepthwise(const TileF32& tile, int block, int64_t lanes) {
-  const W* weights = reinterpret_cast<const W*>(static_cast<const std::byte*>(tile.weights) +
-                                                block * tile.block_bytes);
-  float32x4_t low[kRows], high[kRows];
-  Each<kRows>(FOURFOLD_EACH(r) { low[r] = high[r] = vdupq_n_f32(0.0f); });
+// Rows [first_row, first_row + kRows) of kBlocks blocks, of which the last has `lanes` channels.
+template <int kRows, int kBlocks, typename W>
+FOURFOLD_INLINE void SumDepthwise(const TileF32& tile, int first_row, int block, int64_t lanes) {
+  const W* weights[kBlocks];
+  float32x4_t low[kBlocks][kRows], high[kBlocks][kRows];
+  Each<kBlocks>(FOURFOLD_EACH(b) {
+    weights[b] = reinterpret_cast<const W*>(static_cast<const std::byte*>(tile.weights) +
+                                            (block + b) * tile.block_bytes);
+    Each<kRows>(FOURFOLD_EACH(r) { low[b][r] = high[b][r] = vdupq_n_f32(0.0f); });
+  });
   const ptrdiff_t first = tile.offset + block * kBlockWidth;
-  for (int64_t tap = 0; tap < tile.taps; ++tap, weights += kBlockWidth) {
-    const Columns w = Load(weights);
+  const void* const* rows = tile.rows + first_row;
+  for (int64_t tap = 0; tap < tile.taps; ++tap, rows += kTileRows) {
+    Columns w[kBlocks];
+    Each<kBlocks>(FOURFOLD_EACH(b) { w[b] = Load(weights[b] + tap * kBlockWidth); });
     Each<kRows>(FOURFOLD_EACH(r) {
-      const float* from = static_cast<const float*>(tile.rows[tap * kTileRows + r]) + first;
-      const Columns x = LoadSome(from, lanes);
-      low[r] = vfmaq_f32(low[r], x.low, w.low);
-      high[r] = vfmaq_f32(high[r], x.high, w.high);
+      const float* from = static_cast<const float*>(rows[r]) + first;
+      Each<kBlocks>(FOURFOLD_EACH(b) {
+        const Columns x = LoadSome(from + b * kBlockWidth, b + 1 < kBlocks ? kBlockWidth : lanes);
+        low[b][r] = vfmaq_f32(low[b][r], x.low, w[b].low);
+        high[b][r] = vfmaq_f32(high[b][r], x.high, w[b].high);
+      });
     });
   }
   Each<kRows>(FOURFOLD_EACH(r) {
-    if (r >= tile.row_count) return;
-    float* to = tile.sums + r * kTileColumns + block * kBlockWidth;
-    vst1q_f32(to, low[r]);
-    vst1q_f32(to + 4, high[r]);
+    if (first_row + r >= tile.row_count) return;
+    float* to = tile.sums + (first_row + r) * kTileColumns + block * kBlockWidth;
+    Each<kBlocks>(FOURFOLD_EACH(b) {
+      vst1q_f32(to + b * kBlockWidth, low[b][r]);
+      vst1q_f32(to + b * kBlockWidth + 4, high[b][r]);
+    });
   });
 }
 
 template <typename W>
 void SumDepthwiseBlocks(const TileF32& tile) {
-  for (int b = 0; b < tile.block_count; ++b) {
-    const int64_t lanes = tile.channels - b * kBlockWidth;
-    if (tile.row_count == 1) {
-      SumDepthwise<1, W>(tile, b, lanes);
-    } else if (tile.row_count <= 4) {
-      SumDepthwise<4, W>(tile, b, lanes);
-    } else if (lanes >= kBlockWidth) {
-      SumDepthwise<kTileRows, W>(tile, b, kBlockWidth);  // a constant: no test in the loop
-    } else {
-      SumDepthwise<kTileRows, W>(tile, b, lanes);
+  for (int first_row = 0; first_row < tile.row_count; first_row += 4) {
+    int b = 0;
+    for (; b + 2 <= tile.block_count && tile.channels >= (b + 2) * kBlockWidth; b += 2) {
+      SumDepthwise<4, 2, W>(tile, first_row, b, kBlockWidth);
+    }
+    for (; b < tile.block_count; ++b) {
+      const int64_t lanes = tile.channels - b * kBlockWidth;
+      if (lanes >= kBlockWidth) {
+        SumDepthwise<4, 1, W>(tile, first_row, b, kBlockWidth);  // a constant: not looked at
+      } else {
+        SumDepthwise<4, 1, W>(tile, first_row, b, lanes);
+      }
     }
   }
 }

@@ -23,10 +23,15 @@ void FillBorderRow(const Window& w, const std::byte* base, int64_t step, const v
     for (int64_t ky = 0; ky < w.kernel[1]; ++ky) {
       const int64_t y = start[1] + ky * w.dilation[1];
       const bool inside = z >= 0 && z < w.in[0] && y >= 0 && y < w.in[1];
-      const int64_t row = (z * w.in[1] + y) * w.in[2];
-      for (int64_t kx = 0; kx < w.kernel[2]; ++kx, to += kTileRows) {
-        const int64_t x = start[2] + kx * w.dilation[2];
-        *to = inside && x >= 0 && x < w.in[2] ? base + (row + x) * step : zeros;
+      // As unsigned numbers, columns below 0 are not below the width either.
+      const uint64_t width = inside ? static_cast<uint64_t>(w.in[2]) : 0;
+      int64_t x = start[2];
+      int64_t offset = ((z * w.in[1] + y) * w.in[2] + x) * step;
+      for (int64_t kx = 0; kx < w.kernel[2]; ++kx) {
+        *to = static_cast<uint64_t>(x) < width ? base + offset : zeros;
+        to += kTileRows;
+        x += w.dilation[2];
+        offset += w.dilation[2] * step;
       }
     }
   }

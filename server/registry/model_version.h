@@ -18,7 +18,7 @@ struct Variant {
   std::string name;  // "int8"
   std::shared_ptr<const runtime::Model> model;
   std::shared_ptr<runtime::StackedPlans> stacked;  // null: requests run one by one
-  report::Variant figures;  // as measured when it was made
+  report::Variant figures;                         // as measured when it was made
   store::StoredFile file;
   std::shared_ptr<telemetry::VariantSeries> series;  // null: not counted
 };

@@ -19,16 +19,19 @@ TEST_P(SoftmaxTest, EqualsTheDefinition) {
   const std::vector<float> src = random.Reals(count, -90.0f, 90.0f);
   const std::vector<float> got =
       testing::ExpectEnginesAgree<float>(SoftmaxKernels(), spec, {src.data()}, count, 1e-4);
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t first = i / (axis * inner) * axis * inner + i % inner;
+  for (int64_t line = 0; line < 3 * inner; ++line) {
+    const int64_t first = line / inner * axis * inner + line % inner;
     double high = -INFINITY, sum = 0;
     for (int64_t k = 0; k < axis; ++k)
       high = std::max<double>(high, src[static_cast<size_t>(first + k * inner)]);
     for (int64_t k = 0; k < axis; ++k)
       sum += std::exp(src[static_cast<size_t>(first + k * inner)] - high);
-    const double shifted = src[static_cast<size_t>(i)] - high;
-    const double want = logarithm ? shifted - std::log(sum) : std::exp(shifted) / sum;
-    ASSERT_NEAR(got[static_cast<size_t>(i)], want, 1e-5 * (1 + std::fabs(want)));
+    for (int64_t k = 0; k < axis; ++k) {
+      const auto i = static_cast<size_t>(first + k * inner);
+      const double shifted = src[i] - high;
+      const double want = logarithm ? shifted - std::log(sum) : std::exp(shifted) / sum;
+      ASSERT_NEAR(got[i], want, 1e-5 * (1 + std::fabs(want)));
+    }
   }
 }
 

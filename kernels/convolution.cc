@@ -18,6 +18,10 @@ std::span<const Kernel<ConvolutionSpec>> ConvolutionKernels() {
     Kernel<ConvolutionSpec>{"onednn", kAvx2, &onednn::PrepareConvolution},
 #endif
 #if FOURFOLD_WITH_NEON
+    Kernel<ConvolutionSpec>{"neon", kNeon, &neon::PrepareDepthwiseS8},
+    Kernel<ConvolutionSpec>{"neon", kNeon | kNeonDot | kNeonI8mm, &neon::PrepareConvolutionS8I8mm},
+    Kernel<ConvolutionSpec>{"neon", kNeon | kNeonDot, &neon::PrepareConvolutionS8Dot},
+    Kernel<ConvolutionSpec>{"neon", kNeon, &neon::PrepareConvolutionS8},
     Kernel<ConvolutionSpec>{"neon", kNeon | kNeonFp16, &neon::PrepareConvolutionF16},
     Kernel<ConvolutionSpec>{"neon", kNeon, &neon::PrepareConvolutionF32},
 #endif

@@ -18,6 +18,9 @@ std::span<const Kernel<MatMulSpec>> MatMulKernels() {
     Kernel<MatMulSpec>{"onednn", kAvx2, &onednn::PrepareMatMul},
 #endif
 #if FOURFOLD_WITH_NEON
+    Kernel<MatMulSpec>{"neon", kNeon | kNeonDot | kNeonI8mm, &neon::PrepareMatMulS8I8mm},
+    Kernel<MatMulSpec>{"neon", kNeon | kNeonDot, &neon::PrepareMatMulS8Dot},
+    Kernel<MatMulSpec>{"neon", kNeon, &neon::PrepareMatMulS8},
     Kernel<MatMulSpec>{"neon", kNeon | kNeonFp16, &neon::PrepareMatMulF16},
     Kernel<MatMulSpec>{"neon", kNeon, &neon::PrepareMatMulF32},
 #endif

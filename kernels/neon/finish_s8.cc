@@ -1,4 +1,4 @@
-#include "kernels/neon/finish.h"
+#include "kernels/neon/finish_s8.h"
 
 #include <arm_neon.h>
 
@@ -85,8 +85,8 @@ std::vector<float> Padded(std::span<const float> values, int64_t channels) {
 
 }  // namespace
 
-Finish::Finish(const Accumulation& sum, ElementType src_type, ElementType dst_type,
-               int64_t channels)
+FinishS8::FinishS8(const Accumulation& sum, ElementType src_type, ElementType dst_type,
+                   int64_t channels)
     : arithmetic_(sum.arithmetic),
       dst_type_(dst_type),
       flip_(src_type == ElementType::kUint8 ? 128 : 0),
@@ -96,7 +96,7 @@ Finish::Finish(const Accumulation& sum, ElementType src_type, ElementType dst_ty
       dst_scale_inverse_(sum.dst_scale_inverse),
       activation_(sum.activation) {}
 
-void Finish::Store(const Stretch& stretch) const {
+void FinishS8::Store(const Stretch& stretch) const {
   const int32_t src_zero_point = stretch.src.zero_point - flip_;
   for (int64_t i = 0; i < stretch.count; i += kLanes) {
     const int64_t lanes = std::min(kLanes, stretch.count - i);

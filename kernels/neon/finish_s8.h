@@ -15,10 +15,10 @@ namespace fourfold::kernels::neon {
 // less 128 or 0, the sum that accumulate.h means is
 //   sum((s - z) * w) = sum(s * w) - z * sum(w),
 // modulo 2^32, hence exactly wherever it fits int32.
-class Finish {
+class FinishS8 {
  public:
   // Copies bias and multiplier.
-  Finish(const Accumulation& sum, ElementType src_type, ElementType dst_type, int64_t channels);
+  FinishS8(const Accumulation& sum, ElementType src_type, ElementType dst_type, int64_t channels);
 
   // A stretch of channels of one output position.
   struct Stretch {

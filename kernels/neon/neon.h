@@ -16,6 +16,18 @@
 // nothing in Run.
 namespace fourfold::kernels::neon {
 
+// Static and dynamic int8; convolutions channels-last, with up to 3 dimensions in space. Those
+// without dot products refuse weights of -128 that they would have to add up in pairs.
+PreparedPtr PrepareConvolutionS8(const ConvolutionSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareConvolutionS8Dot(const ConvolutionSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareConvolutionS8I8mm(const ConvolutionSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareMatMulS8(const MatMulSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareMatMulS8Dot(const MatMulSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareMatMulS8I8mm(const MatMulSpec& spec, const PrepareContext& context);
+
+// As PrepareConvolutionS8, for one channel in and out of each group only, any window.
+PreparedPtr PrepareDepthwiseS8(const ConvolutionSpec& spec, const PrepareContext& context);
+
 // Float arithmetic with constant weights, float32 or float16; channels-last. Those named F16 sum in
 // float16 and serve float16 weights only; a sample whose sums could overflow is summed in float32.
 PreparedPtr PrepareConvolutionF32(const ConvolutionSpec& spec, const PrepareContext& context);

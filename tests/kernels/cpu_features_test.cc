@@ -1,5 +1,8 @@
 #include "kernels/cpu_features.h"
 
+#include <cstdlib>
+#include <map>
+
 #include "kernels/convolution.h"
 #include "testing.h"
 
@@ -51,6 +54,19 @@ TEST(CpuFeaturesTest, NamesTheHighestWholeLevel) {
 TEST(CpuFeaturesTest, DetectedFeaturesNameALevelThatParses) {
   const CpuFeatures features = DetectCpuFeatures();
   EXPECT_EQ(ParseCpuFeatures(CpuLevelName(features), features).error, "");
+}
+
+// qemu-user pretends to be the processor that QEMU_CPU names.
+TEST(CpuFeaturesTest, AnEmulatedCpuOffersWhatItsModelHas) {
+  const char* const model = std::getenv("QEMU_CPU");
+  if (model == nullptr) GTEST_SKIP() << "QEMU_CPU is not set: not emulated";
+  const std::map<std::string, CpuFeatures> models = {
+      {"cortex-a53", kNeon},
+      {"neoverse-n1", kNeon | kNeonDot | kNeonFp16},
+      {"max", kNeon | kNeonDot | kNeonFp16 | kNeonI8mm},
+  };
+  ASSERT_EQ(models.count(model), 1u) << model;
+  EXPECT_EQ(DetectCpuFeatures(), models.at(model));
 }
 
 TEST(CpuFeaturesTest, WithoutFeaturesOnlyTheReferenceIsChosen) {

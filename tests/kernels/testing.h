@@ -1,5 +1,10 @@
 #pragma once
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <iostream>
 #include <random>
@@ -80,11 +85,54 @@ class Guarded {
   size_t at_;
 };
 
+// A copy of values whose end is the end of readable memory: what reads one byte behind it stops the
+// program. Its beginning has no alignment but T's.
+template <typename T>
+class Fenced {
+ public:
+  explicit Fenced(const std::vector<T>& values) : count_(values.size()) {
+    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    const size_t bytes = count_ * sizeof(T), readable = (bytes + page - 1) / page * page;
+    bytes_ = readable + page;
+    memory_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory_ == MAP_FAILED) throw std::bad_alloc();
+    auto* const fence = static_cast<unsigned char*>(memory_) + readable;
+    mprotect(fence, page, PROT_NONE);
+    data_ = reinterpret_cast<T*>(fence - bytes);
+    if (bytes != 0) std::memcpy(data_, values.data(), bytes);
+  }
+  ~Fenced() { munmap(memory_, bytes_); }
+  Fenced(const Fenced&) = delete;
+  Fenced& operator=(const Fenced&) = delete;
+
+  T* data() const { return data_; }
+  size_t size() const { return count_; }
+
+ private:
+  size_t count_;
+  size_t bytes_;  // with the page behind
+  void* memory_;
+  T* data_;
+};
+
 inline void Run(const PreparedKernel& kernel, std::vector<const void*> inputs,
                 std::vector<void*> outputs, Parallel& parallel) {
-  const std::shared_ptr<void> scratch = AllocateAligned(kernel.scratch_bytes());
+  const size_t aligned = (kernel.scratch_bytes() + 63) / 64 * 64;
+  const Fenced<unsigned char> scratch(std::vector<unsigned char>(aligned, 0xA5));
   kernel.Run(
-      {.inputs = inputs, .outputs = outputs, .scratch = scratch.get(), .parallel = &parallel});
+      {.inputs = inputs, .outputs = outputs, .scratch = scratch.data(), .parallel = &parallel});
+}
+
+// The result of a prepared kernel, T elements.
+template <typename T>
+std::vector<T> RunKernel(const PreparedKernel& kernel, const std::vector<const void*>& inputs,
+                         int64_t count, int threads = 1) {
+  Guarded<T> dst(count);
+  Sequential sequential;
+  ThreeThreads three;
+  Run(kernel, inputs, {dst.data()}, threads == 1 ? static_cast<Parallel&>(sequential) : three);
+  EXPECT_TRUE(dst.intact()) << kernel.implementation() << " wrote outside of its output";
+  return dst.values();
 }
 
 // The result of one engine's rows, T elements; empty where no row of it takes the spec.
@@ -98,12 +146,7 @@ std::vector<T> RunEngine(std::span<const Kernel<Spec>> table, std::string_view e
   if (kernel == nullptr) return {};
   EXPECT_THAT(std::string(kernel->implementation()),
               ::testing::StartsWith(std::string(engine) + "/"));
-  Guarded<T> dst(count);
-  Sequential sequential;
-  ThreeThreads three;
-  Run(*kernel, inputs, {dst.data()}, threads == 1 ? static_cast<Parallel&>(sequential) : three);
-  EXPECT_TRUE(dst.intact()) << engine << " wrote outside of its output";
-  return dst.values();
+  return RunKernel<T>(*kernel, inputs, count, threads);
 }
 
 // Largest |got - want| / (1 + |want|).
@@ -118,9 +161,17 @@ inline double Error(const std::vector<float>& got, const std::vector<float>& wan
   return error;
 }
 
-// The reference with one and with three threads must give the same bytes; every other engine must
-// agree with it: exactly for integers, within `tolerance` for floats. Returns the reference's
-// result.
+// Whether this CPU offers what the row needs.
+template <typename Spec>
+bool IsSupported(const Kernel<Spec>& row) {
+  return (row.needs & DetectCpuFeatures()) == row.needs;
+}
+
+// The reference with one and with three threads must give the same bytes. Every other row of the
+// table that this CPU supports is run by itself, with the features that it needs and with all there
+// are, with one and with three threads; where it takes the spec it must agree with the reference:
+// exactly for integers, within `tolerance` for floats. Rows that sum in float16 have tests with
+// bounds of their own. Returns the reference's result.
 template <typename T, typename Spec>
 std::vector<T> ExpectEnginesAgree(std::span<const Kernel<Spec>> table, const Spec& spec,
                                   const std::vector<const void*>& inputs, int64_t count,
@@ -131,16 +182,20 @@ std::vector<T> ExpectEnginesAgree(std::span<const Kernel<Spec>> table, const Spe
   EXPECT_TRUE(shared.size() == want.size() &&
               std::memcmp(shared.data(), want.data(), want.size() * sizeof(T)) == 0)
       << "three threads changed the result";
-  std::string_view before;
   for (const Kernel<Spec>& row : table) {
-    if (row.engine == "reference" || row.engine == before) continue;
-    before = row.engine;
-    const std::vector<T> got = RunEngine<T>(table, row.engine, spec, inputs, count);
-    if (got.empty()) continue;
-    if constexpr (std::is_same_v<T, float>) {
-      EXPECT_LE(Error(got, want), tolerance) << row.engine;
-    } else {
-      EXPECT_EQ(got, want) << row.engine;
+    if (row.engine == "reference" || !IsSupported(row) || (row.needs & kNeonFp16) != 0) continue;
+    for (const CpuFeatures features : {row.needs, DetectCpuFeatures()}) {
+      for (const int threads : {1, 3}) {
+        const PreparedPtr kernel = row.prepare(spec, {.features = features, .threads = threads});
+        if (kernel == nullptr) continue;
+        const std::vector<T> got = RunKernel<T>(*kernel, inputs, count, threads);
+        if constexpr (std::is_same_v<T, float>) {
+          EXPECT_LE(Error(got, want), tolerance) << kernel->implementation();
+        } else {
+          EXPECT_EQ(got, want) << kernel->implementation();
+        }
+      }
+      if (features == DetectCpuFeatures()) break;
     }
   }
   return want;

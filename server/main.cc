@@ -50,6 +50,9 @@ ABSL_FLAG(
 ABSL_FLAG(double, batch_delay_ms, absl::ToDoubleMilliseconds(ServerOptions().batch_delay_max),
           "how long a request is held back for others to join its batch; 0: a batch is what waits "
           "when a worker comes free");
+ABSL_FLAG(
+    int, max_stream_requests, ServerOptions().stream_requests_max,
+    "inference requests of one stream that are not answered yet; the next is read after that");
 ABSL_FLAG(int, max_jobs, ServerOptions().jobs_max, "uploads being received, queued or running");
 ABSL_FLAG(int64_t, job_memory_bytes, ServerOptions().job_memory_bytes,
           "address space of a job's child process; 0: no limit");
@@ -89,6 +92,7 @@ ServerOptions OptionsFromFlags() {
   options.batch_max = absl::GetFlag(FLAGS_max_batch);
   options.batch_memory_bytes = absl::GetFlag(FLAGS_batch_memory_bytes);
   options.batch_delay_max = absl::Milliseconds(absl::GetFlag(FLAGS_batch_delay_ms));
+  options.stream_requests_max = absl::GetFlag(FLAGS_max_stream_requests);
   options.jobs_max = absl::GetFlag(FLAGS_max_jobs);
   options.job_memory_bytes = absl::GetFlag(FLAGS_job_memory_bytes);
   options.job_time_max = absl::Seconds(absl::GetFlag(FLAGS_job_seconds));

@@ -110,6 +110,7 @@ absl::Status Check(const ServerOptions& options) {
   RETURN_IF_ERROR(CheckPositive("queue_limit", options.queue_max));
   RETURN_IF_ERROR(CheckPositive("max_batch", options.batch_max));
   RETURN_IF_ERROR(CheckPositive("batch_memory_bytes", options.batch_memory_bytes));
+  RETURN_IF_ERROR(CheckPositive("max_stream_requests", options.stream_requests_max));
   constexpr absl::Duration kBatchDelayMost = absl::Seconds(10);
   if (options.batch_delay_max < absl::ZeroDuration() || options.batch_delay_max > kBatchDelayMost) {
     return absl::InvalidArgumentError("--batch_delay_ms: wanted 0 to 10000");
@@ -226,7 +227,8 @@ absl::Status Server::Parts::Listen() {
       rpc::InferenceOptions{.execution = {.workers = workers,
                                           .batch_max = options.batch_max,
                                           .batch_delay_max = options.batch_delay_max,
-                                          .queue_max = options.queue_max}});
+                                          .queue_max = options.queue_max},
+                            .stream_requests_max = options.stream_requests_max});
   variants = std::make_unique<rpc::VariantService>(rpc::VariantParts{*store, registry, *publisher},
                                                    rpc::VariantOptions{});
 
@@ -295,10 +297,11 @@ void Server::Shutdown() {
   parts_->health.Stop();
   if (parts_->publisher) parts_->publisher->Stop();
   if (parts_->scheduler) parts_->scheduler->Drain(until);
+  if (parts_->inference) parts_->inference->EndStreams();
   if (parts_->grpc) {
     absl::SleepFor(std::min(parts_->options.drain_delay, until - absl::Now()));
-    // All requests have their answers. What is left are answers on their way and streams that would
-    // stay open: a moment for the first.
+    // All requests have their answers. What is left are answers on their way, and streams of those
+    // who do not read: a moment for the first.
     parts_->grpc->Shutdown(absl::ToChronoTime(std::min(until, absl::Now() + absl::Seconds(1))));
     parts_->grpc->Wait();
   }

@@ -25,7 +25,8 @@ struct ServerOptions {
   int64_t batch_max = 32;                           // samples of one execution
   int64_t batch_memory_bytes = int64_t{128} << 20;  // of one worker for a batch's activations
   absl::Duration batch_delay_max = absl::ZeroDuration();  // waiting for others to join a batch
-  int jobs_max = 8;                                       // uploads under way
+  int stream_requests_max = 64;  // of one ModelStreamInfer, read and not answered yet
+  int jobs_max = 8;              // uploads under way
   int64_t job_memory_bytes = int64_t{16} << 30;     // address space of the quantizer; 0: no limit
   absl::Duration job_time_max = absl::Hours(1);     // of the quantizer
   absl::Duration grace_period = absl::Seconds(30);  // for finishing at shutdown

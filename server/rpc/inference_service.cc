@@ -1,14 +1,14 @@
 #include "server/rpc/inference_service.h"
 
-#include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/rpc/datatype.h"
-#include "server/rpc/infer_codec.h"
 #include "server/rpc/model_address.h"
 #include "server/rpc/reply.h"
+#include "server/schedule/choose_variant.h"
 
 namespace fourfold::rpc {
 namespace {
@@ -17,8 +17,8 @@ absl::Status NotImplemented(const char* method) {
   return absl::UnimplementedError(absl::StrCat(
       "inference.GRPCInferenceService/", method,
       " is not implemented by this server; ServerLive, ServerReady, ModelReady, ServerMetadata, "
-      "ModelMetadata, ModelInfer, ModelConfig, ModelStatistics and RepositoryIndex are, and "
-      "fourfold.v1.VariantService"));
+      "ModelMetadata, ModelInfer, ModelStreamInfer, ModelConfig, ModelStatistics and "
+      "RepositoryIndex are, and fourfold.v1.VariantService"));
 }
 
 grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const absl::Status& status) {
@@ -52,26 +52,6 @@ void Encode(const runtime::TensorInfo& info,
 }
 
 }  // namespace
-
-// One ModelInfer from arrival to answer.
-struct InferenceService::InferCall {
-  InferCall(Context* context, const inference::ModelInferRequest* request,
-            inference::ModelInferResponse* response, absl::Time arrived, Reply reply)
-      : context(context),
-        request(*request),
-        response(*response),
-        arrived(arrived),
-        reply(std::move(reply)) {}
-
-  Context* const context;  // these three live until the reply is finished
-  const inference::ModelInferRequest& request;
-  inference::ModelInferResponse& response;
-  const absl::Time arrived;
-  Reply reply;
-  std::shared_ptr<const registry::Variant> variant;
-  DecodedInputs inputs;
-  std::vector<size_t> outputs;
-};
 
 InferenceService::Unary* InferenceService::ServerLive(Context* context,
                                                       In<inference::ServerLiveRequest>,
@@ -190,75 +170,22 @@ InferenceService::Unary* InferenceService::ModelInfer(Context* context,
                                                       In<inference::ModelInferRequest> request,
                                                       inference::ModelInferResponse* response) {
   Unary* reactor = context->DefaultReactor();
-  const auto call =
-      std::make_shared<InferCall>(context, request, response, parts_.clock.Now(), Reply(reactor));
-  if (const absl::Status refused = Submit(call); !refused.ok()) {
-    if (call->variant && call->variant->series) {
-      call->variant->series->RequestDone(refused.code(), parts_.clock.Now() - call->arrived);
-    } else {
-      parts_.metrics.UnroutedRequest(refused.code());
-    }
-    call->reply.Finish(refused);
-  }
+  StartInfer(parts_, {.request = request,
+                      .response = response,
+                      .deadline = absl::FromChrono(context->deadline()),
+                      .cancelled = [context] { return context->IsCancelled(); },
+                      .done = [reply = std::make_shared<Reply>(reactor)](
+                                  const absl::Status& status) { reply->Finish(status); }});
   return reactor;
 }
 
-absl::Status InferenceService::Submit(const std::shared_ptr<InferCall>& call) const {
-  const inference::ModelInferRequest& request = call->request;
-  ASSIGN_OR_RETURN(const ModelAddress address,
-                   ParseModelAddress(request.model_name(), request.model_version()));
-  ASSIGN_OR_RETURN(const auto version, parts_.registry.Find(address.model, address.version));
-  ASSIGN_OR_RETURN(InferWishes wishes, DecodeParameters(request));
-  if (!address.variant.empty()) {
-    if (!wishes.variant.variant.empty() && wishes.variant.variant != address.variant) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("parameter variant: got \"", wishes.variant.variant.substr(0, 64),
-                       "\", but the model name says \"", address.variant, "\""));
-    }
-    wishes.variant.variant = address.variant;
-  }
-  ASSIGN_OR_RETURN(call->variant, schedule::ChooseVariant(*version, wishes.variant));
-  ASSIGN_OR_RETURN(call->inputs, DecodeInputs(request, call->variant->model->inputs()));
-  ASSIGN_OR_RETURN(call->outputs, DecodeOutputs(request, call->variant->model->outputs()));
-
-  schedule::Job job;
-  job.variant = call->variant;
-  job.shapes = call->inputs.shapes;
-  job.inputs = call->inputs.inputs;
-  job.deadline = absl::FromChrono(call->context->deadline());
-  if (wishes.timeout) job.deadline = std::min(job.deadline, call->arrived + *wishes.timeout);
-  job.cancelled = [call] { return call->context->IsCancelled(); };
-  job.done = [this, call, number = version->version](
-                 absl::StatusOr<std::vector<schedule::OutputTensor>> outputs) {
-    if (outputs.ok()) {
-      call->response.set_model_name(call->request.model_name());
-      call->response.set_model_version(absl::StrCat(number));
-      call->response.set_id(call->request.id());
-      (*call->response.mutable_parameters())["variant"].set_string_param(call->variant->name);
-      EncodeOutputs(*std::move(outputs), call->outputs, call->response);
-    }
-    if (call->variant->series) {
-      call->variant->series->RequestDone(outputs.status().code(),
-                                         parts_.clock.Now() - call->arrived);
-    }
-    call->reply.Finish(outputs.status());
-  };
-  return parts_.scheduler.Submit(std::move(job));
+grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
+InferenceService::ModelStreamInfer(Context* context) {
+  return StreamInferCall::Start(parts_, streams_, context, options_.stream_requests_max);
 }
 
 InferenceService::Unary* InferenceService::Lacks(Context* context, const char* method) {
   return Answer(context, NotImplemented(method));
-}
-
-grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
-InferenceService::ModelStreamInfer(Context*) {
-  class Refusal final : public grpc::ServerBidiReactor<inference::ModelInferRequest,
-                                                       inference::ModelStreamInferResponse> {
-   public:
-    Refusal() { Finish(ToGrpc(NotImplemented("ModelStreamInfer"))); }
-    void OnDone() override { delete this; }
-  };
-  return new Refusal();
 }
 
 }  // namespace fourfold::rpc

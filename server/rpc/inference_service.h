@@ -1,34 +1,23 @@
 #pragma once
 
-#include <atomic>
-#include <memory>
 #include <string>
 
 #include "proto/inference/grpc_predict_v2.grpc.pb.h"
-#include "server/base/clock.h"
-#include "server/registry/model_registry.h"
+#include "server/rpc/infer_call.h"
+#include "server/rpc/stream_infer.h"
 #include "server/rpc/triton_codec.h"
-#include "server/schedule/scheduler.h"
-#include "server/telemetry/metrics.h"
 
 namespace fourfold::rpc {
 
-// What the service works with; all outlive it.
-struct InferenceParts {
-  registry::ModelRegistry& registry;
-  schedule::Scheduler& scheduler;
-  telemetry::Metrics& metrics;
-  const std::atomic<bool>& ready;  // the server takes requests
-  const base::Clock& clock = base::SystemClock();
-};
-
 struct InferenceOptions {
   ExecutionFacts execution;
+  int stream_requests_max = 64;  // read from one stream and not answered yet
   std::string server_name = "fourfold";
   std::string server_version = "0.1.0";
 };
 
-// The Open Inference Protocol with Triton's model configuration, statistics and repository index.
+// The Open Inference Protocol with Triton's model configuration, statistics, repository index and
+// streams.
 // Thread-safe.
 class InferenceService final : public inference::GRPCInferenceService::CallbackService {
  public:
@@ -79,18 +68,19 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
   grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
   ModelStreamInfer(Context* context) override;
 
- private:
-  struct InferCall;
+  // Ends open streams and those to come; see OpenStreams.
+  void EndStreams() { streams_.End(); }
 
+ private:
   static Unary* Lacks(Context* context, const char* method);
   absl::Status Describe(const inference::ModelMetadataRequest& request,
                         inference::ModelMetadataResponse& response) const;
   absl::Status Statistics(const inference::ModelStatisticsRequest& request,
                           inference::ModelStatisticsResponse& response) const;
-  absl::Status Submit(const std::shared_ptr<InferCall>& call) const;
 
   const InferenceParts parts_;
   const InferenceOptions options_;
+  OpenStreams streams_;
 };
 
 }  // namespace fourfold::rpc

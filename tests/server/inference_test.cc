@@ -135,10 +135,6 @@ TEST_F(InferenceTest, TritonsExtensionsAnswerUnimplementedWithWords) {
   const grpc::Status status = inference_->TraceSetting(&context, {}, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
   EXPECT_THAT(status.error_message(), HasSubstr("TraceSetting is not implemented"));
-  grpc::ClientContext stream_context;
-  const auto stream = inference_->ModelStreamInfer(&stream_context);
-  stream->WritesDone();
-  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNIMPLEMENTED);
 }
 
 TEST_F(InferenceTest, DescribesTheConfigurationAsTritonsClientsExpectIt) {

@@ -111,6 +111,8 @@ TEST_F(LifecycleTest, SaysWhichOptionIsWrong) {
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(start([](ServerOptions& o) { o.queue_max = 0; }).code(),
             absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(start([](ServerOptions& o) { o.stream_requests_max = 0; }).code(),
+            absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(start([](ServerOptions& o) { o.cpu_features = "abacus"; }).code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(start([](ServerOptions& o) { o.grpc_listen = "nowhere"; }).code(),

@@ -5,7 +5,8 @@ fourfold_cache=${FOURFOLD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fourfold}
 fourfold_build=$fourfold_root/build/release
 fourfold_log=$fourfold_build/log
 
-# install_packages [--tests]: all that the build, or also the test suite, takes from Debian.
+# install_packages [--tests] [--aarch64]: all that the build, or also the test suite or a cross
+# compilation, takes from Debian.
 install_packages() {
   step "Packages"
   "$fourfold_root/deploy/build/packages.sh" "$@"
@@ -31,6 +32,21 @@ configure_and_build() {
   mkdir -p "$fourfold_log"
   quietly "$fourfold_log/configure.log" cmake -S "$fourfold_root" -B "$fourfold_build" \
     --preset release "${onednn[@]}" "-DFOURFOLD_BUILD_TESTS=$tests"
+  quietly "$fourfold_log/build.log" cmake --build "$fourfold_build" --target "$@"
+  note "programs are in $fourfold_build/bin"
+}
+
+# cross_build BIN TARGET...: switches to the preset aarch64, whose tests compare with the programs for this
+# machine in BIN, and builds the targets.
+cross_build() {
+  local bin=$1
+  shift
+  fourfold_build=$fourfold_root/build/aarch64
+  fourfold_log=$fourfold_build/log
+  step "Build for aarch64"
+  mkdir -p "$fourfold_log"
+  quietly "$fourfold_log/configure.log" cmake -S "$fourfold_root" --preset aarch64 \
+    "-DFOURFOLD_HOST_BIN_DIR=$bin"
   quietly "$fourfold_log/build.log" cmake --build "$fourfold_build" --target "$@"
   note "programs are in $fourfold_build/bin"
 }

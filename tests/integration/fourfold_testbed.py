@@ -50,19 +50,22 @@ def scratch_folder():
     return folder
 
 
-def _die_with_parent():
+def die_with_parent():
+    """For subprocess' preexec_fn."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Server:
     """A running fourfold-server. `with Server() as server:` or start/terminate/kill by hand; the
-    store outlives a restart."""
+    store outlives a restart. `command` and `environment` may be set before the start."""
 
     def __init__(self, *flags, store=None):
         self.folder = scratch_folder()
         self.store = pathlib.Path(store) if store else self.folder / "models"
         self.store.mkdir(parents=True, exist_ok=True)
         self.flags = flags
+        self.command = None  # what runs the server; None: the program of BIN_DIR
+        self.environment = None  # None: this process's
         self.process = None
         self.addresses = {}
         atexit.register(self.kill)
@@ -96,10 +99,11 @@ class Server:
         ports.unlink(missing_ok=True)
         with open(self.folder / "server.log", "ab") as log:
             self.process = subprocess.Popen(
-                [program("fourfold-server"), f"--model_store={self.store}",
+                [*(self.command or [program("fourfold-server")]), f"--model_store={self.store}",
                  "--grpc_listen=127.0.0.1:0", "--http_listen=127.0.0.1:0",
                  "--metrics_listen=127.0.0.1:0", f"--ports_file={ports}", *self.flags],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment,
+                preexec_fn=die_with_parent)
         deadline = time.monotonic() + timeout
         while True:
             try:

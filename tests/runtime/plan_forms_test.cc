@@ -324,7 +324,9 @@ TEST(PlanFloat16Test, ArithmeticIsFloat16OnlyWhereAKernelSumsInIt) {
       for (const StepInfo& step : plan->steps()) {
         EXPECT_EQ(step.arithmetic == "float16", step.implementation.ends_with("_f16"))
             << net.name << ": " << step.implementation;
-        if (form == Form::kFloat32) EXPECT_NE(step.arithmetic, "float16");
+        if (form == Form::kFloat32) {
+          EXPECT_NE(step.arithmetic, "float16");
+        }
       }
     }
   }

@@ -16,14 +16,16 @@ struct Sums {
   int32x4_t of[Rows][kPanel];  // four partial sums each
 };
 
+// In each step all rows do the same, so that processors that execute in order need not wait for one
+// row's result before they begin the next row's.
 template <int Rows>
 FOURFOLD_LOCAL void AddSixteen(const int8x16_t* values, const int8_t* weights, Sums<Rows>& sums) {
   for (int c = 0; c < kPanel; ++c) {
     const int8x16_t w = vld1q_s8(weights + 16 * c);
-    for (int r = 0; r < Rows; ++r) {
-      const int16x8_t first = vmull_s8(vget_low_s8(values[r]), vget_low_s8(w));
-      sums.of[r][c] = vpadalq_s16(sums.of[r][c], vmlal_high_s8(first, values[r], w));
-    }
+    int16x8_t pairs[Rows];
+    for (int r = 0; r < Rows; ++r) pairs[r] = vmull_s8(vget_low_s8(values[r]), vget_low_s8(w));
+    for (int r = 0; r < Rows; ++r) pairs[r] = vmlal_high_s8(pairs[r], values[r], w);
+    for (int r = 0; r < Rows; ++r) sums.of[r][c] = vpadalq_s16(sums.of[r][c], pairs[r]);
   }
 }
 

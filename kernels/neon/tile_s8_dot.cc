@@ -18,10 +18,11 @@ struct Sums {
 template <int Lane, int Rows, int Quads>
 FOURFOLD_LOCAL void AddFour(const int8x16_t* values, const int8_t* weights,
                             Sums<Rows, Quads>& sums) {
+  int8x16_t w[Quads];  // all loaded before the first is needed
+  for (int q = 0; q < Quads; ++q) w[q] = vld1q_s8(weights + Lane * 64 + 16 * q);
   for (int q = 0; q < Quads; ++q) {
-    const int8x16_t w = vld1q_s8(weights + Lane * 64 + 16 * q);
     for (int r = 0; r < Rows; ++r) {
-      sums.of[r][q] = vdotq_laneq_s32(sums.of[r][q], w, values[r], Lane);
+      sums.of[r][q] = vdotq_laneq_s32(sums.of[r][q], w[q], values[r], Lane);
     }
   }
 }

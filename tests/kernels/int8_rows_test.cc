@@ -258,6 +258,35 @@ TEST_P(Int8MatMulTest, Extremes) {
   }
 }
 
+// Halves, which a multiplier of 1/2 makes of every odd sum, go to the even neighbour.
+TEST_P(Int8MatMulTest, TiesRoundToEven) {
+  const std::vector<int8_t> weights(33, 1);
+  const std::vector<float> multiplier(33, 0.5f), bias(33, -128.0f);
+  std::vector<uint8_t> src(256);
+  for (size_t i = 0; i < src.size(); ++i) src[i] = static_cast<uint8_t>(i);
+  MatMulSpec spec{.src_type = ElementType::kUint8,
+                  .dst_type = ElementType::kInt8,
+                  .m = 256,
+                  .n = 33,
+                  .k = 1,
+                  .sum = {}};
+  spec.sum.arithmetic = Arithmetic::kStaticInt8;
+  spec.sum.weights = weights.data();
+  spec.sum.weights_type = ElementType::kInt8;
+  spec.sum.multiplier = multiplier;
+  spec.sum.bias = bias;
+  const PreparedPtr kernel = row().prepare(spec, {.features = row().needs});
+  if (kernel == nullptr) GTEST_SKIP() << "the row does not compute in int8";
+  const std::vector<int8_t> got = testing::RunKernel<int8_t>(*kernel, {src.data()}, 256 * 33);
+  for (int sum = -128; sum < 128; ++sum) {
+    const int half = sum / 2;  // towards zero; of an odd sum one of the two neighbours
+    const int want = sum % 2 == 0 || half % 2 == 0 ? half : half + (sum < 0 ? -1 : 1);
+    for (int column = 0; column < 33; ++column) {
+      ASSERT_EQ(got[static_cast<size_t>((sum + 128) * 33 + column)], want) << sum << " / 2";
+    }
+  }
+}
+
 TEST_P(Int8ConvolutionTest, LengthsAroundThoseOfTiles) {
   int number = 0;
   for (const Window& window : {kPoint, kSame3}) {

@@ -5,7 +5,7 @@
 #
 #   --tests     also those that only the test suite uses
 #   --aarch64   also what cross-compiles for 64-bit ARM: a compiler, and the libraries of sysroot.sh,
-#               which are unpacked beside the machine's own; with --tests the emulator, too
+#               which are unpacked beside the machine's own
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/progress.sh"
@@ -31,7 +31,6 @@ for argument in "$@"; do
 done
 [[ -z $with_tests ]] || packages+=("${tests[@]}")
 [[ -z $with_aarch64 ]] || packages+=(g++-aarch64-linux-gnu)
-[[ -z $with_tests || -z $with_aarch64 ]] || packages+=(qemu-user)
 
 command -v apt-get >/dev/null || fail "this script knows Debian's apt-get only; install by hand: ${packages[*]}"
 

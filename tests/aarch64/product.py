@@ -44,8 +44,7 @@ FLOAT_BOUNDS = {"fp32": 1e-4, "fp16": 1e-3}
 FLOAT16_CPUS, FLOAT16_BOUND = ["neoverse-n1", "max"], 2e-2
 SOFTMAX_RELATIVE = 1e-5
 HYBRID_NOISE_SHARE_MAX = 0.5
-# Of the upload that is quantized under emulation: enough to calibrate, few for the time it takes.
-UPLOAD_CALIBRATION, UPLOAD_EVALUATION = 32, 100
+UPLOAD_EVALUATION = 100  # samples of the upload that is quantized under emulation
 
 
 @dataclasses.dataclass
@@ -61,24 +60,14 @@ class Subject:
     answers: dict = dataclasses.field(default_factory=dict)  # variant -> per sample {output: Array}
 
 
+def digits_upload(folder):
+    return [folder / "digits.onnx", f"--calibration={folder / 'calibration.npz'}",
+            f"--eval={folder / 'heldout.npz'}"]
+
+
 def digits(count):
     name, samples, _ = testbed.digits_samples(count)
-    return Subject("digits", [testbed.DIGITS / "digits.onnx",
-                              f"--calibration={testbed.DIGITS / 'calibration.npz'}",
-                              f"--eval={testbed.DIGITS / 'heldout.npz'}"], name, samples, cpus=tuple(CPUS))
-
-
-def few_digits():
-    """Arguments of an upload of the digits model with few samples."""
-    folder = testbed.scratch_folder()
-    for file, count in (("calibration", UPLOAD_CALIBRATION), ("heldout", UPLOAD_EVALUATION)):
-        arrays = testbed.read_npz(testbed.DIGITS / f"{file}.npz")
-        testbed.write_npz(folder / f"{file}.npz", {
-            name: testbed.Array(a.dtype, (count, *a.shape[1:]),
-                                a.values[:count * math.prod(a.shape[1:])])
-            for name, a in arrays.items()})
-    return [testbed.DIGITS / "digits.onnx", f"--calibration={folder / 'calibration.npz'}",
-            f"--eval={folder / 'heldout.npz'}"]
+    return Subject("digits", digits_upload(testbed.DIGITS), name, samples, cpus=tuple(CPUS))
 
 
 def from_arrays(file, count, softmax):
@@ -235,7 +224,7 @@ def main():
             print(f"here: {subject.name}: four variants made and called", flush=True)
         store = testbed.scratch_folder() / "models"
         shutil.copytree(here.store, store)
-        upload = few_digits()
+        upload = digits_upload(testbed.few_digits(evaluation=UPLOAD_EVALUATION))
         here.cli("upload", *upload, "--name", "few", "--wait", timeout=900)
         comparison = here.cli_json("compare", "few")
         here.terminate()

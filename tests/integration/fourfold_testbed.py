@@ -268,6 +268,19 @@ def digits_samples(count, path=DIGITS / "heldout.npz"):
     return name, samples, labels
 
 
+def few_digits(calibration=32, evaluation=100):
+    """A folder as DIGITS with few samples, for servers that are emulated; any user may read it."""
+    folder = scratch_folder()
+    folder.chmod(0o755)
+    for name in ("digits.onnx", "sample.npy"):
+        shutil.copyfile(DIGITS / name, folder / name)
+    for name, count in (("calibration.npz", calibration), ("heldout.npz", evaluation)):
+        write_npz(folder / name, {
+            key: Array(a.dtype, (count, *a.shape[1:]), a.values[:count * math.prod(a.shape[1:])])
+            for key, a in read_npz(DIGITS / name).items()})
+    return folder
+
+
 def top_class(output):
     return max(range(len(output.values)), key=lambda i: output.values[i])
 

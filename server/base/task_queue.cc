@@ -24,7 +24,7 @@ void TaskQueue::Post(std::function<void()> task) {
 }
 
 void TaskQueue::Work(Priority priority) {
-  constexpr int kNice = 10;
+  constexpr int kNice = 5;
   // On Linux the calling thread's own, whatever POSIX says; of no consequence where it is refused.
   if (priority == Priority::kBackground) (void)setpriority(PRIO_PROCESS, 0, kNice);
   while (true) {

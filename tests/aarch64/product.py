@@ -11,8 +11,9 @@ server under qemu-user, once per CPU, and this machine's client calls both:
              step in one logit would move all other classes by that step, some percent, times its
              probability, so that the integers must be equal for that, too
     fp32     equal within 1e-4 of the largest output of the sample
-    fp16     within 1e-3 likewise; within 2e-2 on CPUs whose float16 arithmetic is used: it rounds
-             every sum and every layer's result to 11 bits
+    fp16     within 1e-3 likewise; within 5e-2 on CPUs whose float16 arithmetic is used: it rounds
+             each layer's sums and results to 11 bits, 27 times on end in MobileNet, and a Softmax
+             moves a probability by as much of itself as its logit has moved
     hybrid   rounds activations to 8 bits again in every layer, so that the last bit of a float sum
              may become a step: what both differ by is less than half of what hybrid and fp32 do
 
@@ -41,7 +42,7 @@ import models  # noqa: E402
 # 8-bit matrix multiplication.
 CPUS = ["cortex-a53", "neoverse-n1", "max"]
 FLOAT_BOUNDS = {"fp32": 1e-4, "fp16": 1e-3}
-FLOAT16_CPUS, FLOAT16_BOUND = ["neoverse-n1", "max"], 2e-2
+FLOAT16_CPUS, FLOAT16_BOUND = ["neoverse-n1", "max"], 5e-2
 SOFTMAX_RELATIVE = 1e-5
 HYBRID_NOISE_SHARE_MAX = 0.5
 UPLOAD_EVALUATION = 100  # samples of the upload that is quantized under emulation

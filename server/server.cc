@@ -96,8 +96,10 @@ absl::Status Check(const ServerOptions& options) {
         absl::StrCat("--threads and --threads_per_request: got ", options.threads, " and ",
                      options.threads_per_request, ", wanted at most ", kThreadsMost));
   }
-  if (options.drain_delay < absl::ZeroDuration()) {
-    return absl::InvalidArgumentError("--drain_seconds: wanted 0 or more");
+  // An endless one would never let the server end.
+  constexpr absl::Duration kTimeMost = absl::Hours(24);
+  if (options.drain_delay < absl::ZeroDuration() || options.drain_delay > kTimeMost) {
+    return absl::InvalidArgumentError("--drain_seconds: wanted 0 to 86400");
   }
   RETURN_IF_ERROR(CheckPositive("threads_per_request", options.threads_per_request));
   RETURN_IF_ERROR(CheckPositive("max_upload_bytes", options.upload_bytes_max));
@@ -119,11 +121,12 @@ absl::Status Check(const ServerOptions& options) {
   if (options.job_memory_bytes < 0) {
     return absl::InvalidArgumentError("--job_memory_bytes: wanted 0 (no limit) or more");
   }
-  if (options.job_time_max <= absl::ZeroDuration()) {
-    return absl::InvalidArgumentError("--job_seconds: wanted a number above 0");
+  constexpr absl::Duration kJobTimeMost = absl::Hours(24 * 365);
+  if (options.job_time_max <= absl::ZeroDuration() || options.job_time_max > kJobTimeMost) {
+    return absl::InvalidArgumentError("--job_seconds: wanted a number above 0, 31536000 at most");
   }
-  if (options.grace_period < absl::ZeroDuration()) {
-    return absl::InvalidArgumentError("--grace_period_seconds: wanted 0 or more");
+  if (options.grace_period < absl::ZeroDuration() || options.grace_period > kTimeMost) {
+    return absl::InvalidArgumentError("--grace_period_seconds: wanted 0 to 86400");
   }
   return absl::OkStatus();
 }

@@ -13,8 +13,8 @@ namespace fourfold::http {
 
 struct HttpOptions {
   std::string listen;         // "127.0.0.1:8000"; port 0: any free one
-  int threads = 4;            // connections served at the same time
-  int request_ms_max = 5000;  // of waiting for a client's bytes
+  int threads = 32;           // connections served at the same time
+  int request_ms_max = 2000;  // of waiting for a client's bytes
 };
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;

@@ -298,7 +298,9 @@ class Maker {
     } else if (variant.fidelity.has_value()) {
       versus.top1_delta = variant.fidelity->top1_agreement - 1.0;
     }
-    if ((variant.variant == "int8" || variant.variant == "hybrid") && versus.speedup < 1.0) {
+    constexpr double kNoticeable = 0.95;  // below it a difference is not noise
+    if ((variant.variant == "int8" || variant.variant == "hybrid") &&
+        versus.speedup < kNoticeable) {
       warnings_.push_back(
           absl::StrFormat("%s is slower than fp32 on this machine: %.3g ms against %.3g ms",
                           variant.variant, variant.latency.p50_ms, fp32.latency.p50_ms));

@@ -55,7 +55,11 @@ absl::Status Batcher::Add(Job&& job) {
 
 absl::Time Batcher::Due(const Group& group) const {
   const Job& first = group.jobs.front();
-  if (static_cast<int64_t>(group.jobs.size()) >= group.count_max) return first.arrived;
+  // Full, or nobody may join: nothing to wait for.
+  if (static_cast<int64_t>(group.jobs.size()) >= group.count_max ||
+      waiting_.at(first.variant.get()) >= options_.queue_max) {
+    return first.arrived;
+  }
   return std::min(first.arrived + options_.delay_max, group.start_latest);
 }
 

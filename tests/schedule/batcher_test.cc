@@ -187,6 +187,15 @@ TEST_F(BatcherTest, HoldsNothingBackBeyondItsDeadline) {
   EXPECT_EQ(batcher.NextDue(), start_ + absl::Milliseconds(20));
 }
 
+TEST_F(BatcherTest, HoldsNothingBackThatNobodyMayJoin) {
+  MakePlan(2);
+  Batcher batcher({.samples_max = 32, .delay_max = absl::Seconds(5), .queue_max = 2});
+  Add(batcher, 1);
+  EXPECT_FALSE(batcher.Next(start_ + absl::Milliseconds(1), &dropped_));
+  Add(batcher, 1);  // the queue is full
+  EXPECT_THAT(Sizes(batcher, start_ + absl::Milliseconds(1)), ElementsAre(2));
+}
+
 TEST_F(BatcherTest, HoldsNothingBackAfterStopHolding) {
   Batcher batcher({.delay_max = absl::Seconds(5)});
   Add(batcher, JobAt(absl::ZeroDuration()));

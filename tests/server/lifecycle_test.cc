@@ -113,6 +113,13 @@ TEST_F(LifecycleTest, SaysWhichOptionIsWrong) {
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(start([](ServerOptions& o) { o.stream_requests_max = 0; }).code(),
             absl::StatusCode::kInvalidArgument);
+  for (absl::Duration ServerOptions::*time :
+       {&ServerOptions::drain_delay, &ServerOptions::grace_period, &ServerOptions::job_time_max,
+        &ServerOptions::batch_delay_max}) {
+    EXPECT_EQ(start([time](ServerOptions& o) { o.*time = absl::InfiniteDuration(); }).code(),
+              absl::StatusCode::kInvalidArgument)
+        << "a server that never ends";
+  }
   EXPECT_EQ(start([](ServerOptions& o) { o.cpu_features = "abacus"; }).code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(start([](ServerOptions& o) { o.grpc_listen = "nowhere"; }).code(),

@@ -114,11 +114,11 @@ class RunningServer:
         self.log = open(testbed.scratch_folder() / "server.log", "w+b")
         started = time.monotonic()
         self.process = subprocess.Popen(
-            image.command(self.store, [*image.entry_point, "--grpc_listen=127.0.0.1:0",
-                                       "--http_listen=127.0.0.1:0", "--metrics_listen=127.0.0.1:0",
-                                       "--ports_file=/models/.ports.json"]),
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-            preexec_fn=testbed.die_with_parent)
+            [*testbed.DIE_WITH_PARENT,
+             *image.command(self.store, [*image.entry_point, "--grpc_listen=127.0.0.1:0",
+                                         "--http_listen=127.0.0.1:0", "--metrics_listen=127.0.0.1:0",
+                                         "--ports_file=/models/.ports.json"])],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         while not ports.exists():
             if self.process.poll() is not None or time.monotonic() > started + READY_TIMEOUT_S:
                 raise AssertionError(f"the server did not start:\n{self.output()}")

@@ -8,7 +8,6 @@ the test program ends, however it ends.
 import array
 import atexit
 import collections
-import ctypes
 import json
 import math
 import os
@@ -50,9 +49,9 @@ def scratch_folder():
     return folder
 
 
-def die_with_parent():
-    """For subprocess' preexec_fn."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+# In front of a command: it is killed when its parent ends. A preexec_fn would run Python in a fork of
+# this process, where gRPC's threads are missing and its fork handlers may abort.
+DIE_WITH_PARENT = ["setpriv", "--pdeathsig=KILL"]
 
 
 class Server:
@@ -99,11 +98,10 @@ class Server:
         ports.unlink(missing_ok=True)
         with open(self.folder / "server.log", "ab") as log:
             self.process = subprocess.Popen(
-                [*(self.command or [program("fourfold-server")]), f"--model_store={self.store}",
+                [*DIE_WITH_PARENT, *(self.command or [program("fourfold-server")]), f"--model_store={self.store}",
                  "--grpc_listen=127.0.0.1:0", "--http_listen=127.0.0.1:0",
                  "--metrics_listen=127.0.0.1:0", f"--ports_file={ports}", *self.flags],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment,
-                preexec_fn=die_with_parent)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
         deadline = time.monotonic() + timeout
         while True:
             try:

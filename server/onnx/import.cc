@@ -98,6 +98,15 @@ class Importer {
     return absl::OkStatus();
   }
 
+  // The opset of a domain that the file imports; 1 where it forgot to say.
+  int64_t OpsetOf(const std::string& domain) const {
+    if (domain.empty()) return scope_.opset;
+    for (const auto& opset : model_.opset_import()) {
+      if (opset.domain() == domain) return opset.version();
+    }
+    return 1;
+  }
+
   // What is settled before any value exists; also notes which names are read.
   absl::Status CheckContents() {
     const ::onnx::GraphProto& graph = model_.graph();
@@ -235,8 +244,8 @@ class Importer {
       value.name = output;
       RETURN_IF_ERROR(Add(std::move(value), "output"));
     }
-    const OperatorForm* form =
-        IsDefaultDomain(proto.domain()) ? FindOperator(proto.op_type(), scope_.opset) : nullptr;
+    const std::string domain = IsDefaultDomain(proto.domain()) ? "" : proto.domain();
+    const OperatorForm* form = FindOperator(domain, proto.op_type(), OpsetOf(domain));
     if (form == nullptr) return absl::UnimplementedError("");
     RETURN_IF_ERROR(CheckCounts(proto, *form));
     NodeBuilder builder(scope_, proto, name);

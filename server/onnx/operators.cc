@@ -55,7 +55,7 @@ absl::Status LeakyRelu(NodeBuilder& node) { return BuildActivation(node, Act::kL
 absl::Status Elu(NodeBuilder& node) { return BuildActivation(node, Act::kElu, 1.0f); }
 
 // All that is supported, by name. Ranges of opsets in which an operator only gained element types
-// are one form.
+// are one form. Rows of other domains than the default one name theirs last.
 constexpr OperatorForm kOperators[] = {
     {"Abs", kOld, kNew, 1, 1, 1, Function<Fun::kAbs>},
     {"Add", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kAdd>},
@@ -155,10 +155,12 @@ constexpr OperatorForm kOperators[] = {
 
 }  // namespace
 
-const OperatorForm* FindOperator(const std::string& op_type, int64_t opset) {
+const OperatorForm* FindOperator(absl::string_view domain, absl::string_view op_type,
+                                 int64_t opset) {
   const auto* form =
       std::find_if(std::begin(kOperators), std::end(kOperators), [&](const auto& row) {
-        return row.op_type == op_type && row.since <= opset && opset <= row.until;
+        return row.op_type == op_type && row.domain == domain && row.since <= opset &&
+               opset <= row.until;
       });
   return form == std::end(kOperators) ? nullptr : form;
 }

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "server/onnx/node_builder.h"
@@ -11,7 +9,10 @@ namespace fourfold::onnx {
 inline constexpr int64_t kOldestOpset = 7;
 inline constexpr int64_t kNewestOpset = 22;
 
-// One form of one operator of the default domain: it holds for files of opset `since` to `until`.
+// ONNX Runtime's own operators.
+inline constexpr absl::string_view kMicrosoftDomain = "com.microsoft";
+
+// One form of one operator: it holds for files that import opset `since` to `until` of its domain.
 struct OperatorForm {
   absl::string_view op_type;
   int64_t since;
@@ -22,9 +23,11 @@ struct OperatorForm {
   // Adds the node to the graph. UNIMPLEMENTED: what of it we lack, as `mode "cubic"`;
   // INVALID_ARGUMENT: what is wrong with it. The caller says which node.
   absl::Status (*build)(NodeBuilder& node);
+  absl::string_view domain = "";  // the default one
 };
 
-// Null for operators we lack.
-const OperatorForm* FindOperator(const std::string& op_type, int64_t opset);
+// Null for operators we lack. `domain` is "" for the default one; `opset` is that of the domain.
+const OperatorForm* FindOperator(absl::string_view domain, absl::string_view op_type,
+                                 int64_t opset);
 
 }  // namespace fourfold::onnx

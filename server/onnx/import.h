@@ -1,22 +1,15 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 
 #include "absl/status/statusor.h"
 #include "server/graph/graph.h"
+#include "server/graph/import_limits.h"
 
 namespace fourfold::onnx {
 
-// What a file may hold. Everything is checked before memory is taken for it.
-struct ImportLimits {
-  size_t file_bytes = size_t{2} << 30;  // of the whole file
-  size_t nodes = 100'000;
-  size_t values = 400'000;
-  size_t rank = 8;
-  int64_t tensor_elements = int64_t{1} << 31;
-};
+using graph::ImportLimits;
 
 // Reads an ONNX model (opset 7 to 22, any IR version, default domain) into the IR. Constant nodes
 // and initializers become constants; Dropout and Identity vanish later. Shapes are inferred.

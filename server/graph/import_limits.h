@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fourfold::graph {
+
+// What a model file may hold, of whatever format. Everything is checked before memory is taken for
+// it.
+struct ImportLimits {
+  size_t file_bytes = size_t{2} << 30;  // of the whole file
+  size_t nodes = 100'000;
+  size_t values = 400'000;
+  size_t rank = 8;
+  int64_t tensor_elements = int64_t{1} << 31;
+};
+
+}  // namespace fourfold::graph

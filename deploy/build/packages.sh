@@ -17,8 +17,8 @@ packages=(
   protobuf-compiler protobuf-compiler-grpc zlib1g-dev
 )
 tests=(
-  chromium chromium-driver curl g++-aarch64-linux-gnu libb64-0d libgmock-dev libgtest-dev prometheus
-  python3 python3-venv qemu-user strace
+  chromium chromium-driver curl g++-aarch64-linux-gnu libb64-0d libgmock-dev libgtest-dev
+  libonnx-testdata prometheus python3 python3-venv qemu-user strace
 )
 
 with_tests= with_aarch64=

@@ -155,6 +155,8 @@ constexpr OperatorForm kOperators[] = {
 
 }  // namespace
 
+std::span<const OperatorForm> Operators() { return kOperators; }
+
 const OperatorForm* FindOperator(absl::string_view domain, absl::string_view op_type,
                                  int64_t opset) {
   const auto* form =

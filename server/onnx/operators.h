@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "server/onnx/node_builder.h"
@@ -25,6 +27,9 @@ struct OperatorForm {
   absl::Status (*build)(NodeBuilder& node);
   absl::string_view domain = "";  // the default one
 };
+
+// All forms, by domain and name.
+std::span<const OperatorForm> Operators();
 
 // Null for operators we lack. `domain` is "" for the default one; `opset` is that of the domain.
 const OperatorForm* FindOperator(absl::string_view domain, absl::string_view op_type,

@@ -16,6 +16,7 @@
 #include "server/base/cpu_budget.h"
 #include "server/base/file.h"
 #include "server/base/status_macros.h"
+#include "server/onnx/operators_markdown.h"
 #include "server/quantize/make_variants.h"
 #include "server/tools/cpu_flag.h"
 #include "server/tools/file_samples.h"
@@ -56,6 +57,7 @@ const std::vector<cli::Flag> kFlags = {
     {"max_loss", "X", "Loss of top-1 that the default variant may have; default 0.01."},
     {"progress_fd", "N", "Write progress as JSON lines to this file descriptor."},
     {"format", "table|json", "What goes to standard output at the end."},
+    {"operators", "", "Print the table of supported operators as Markdown, and nothing else."},
     {"help", "", "This text."},
 };
 
@@ -164,6 +166,10 @@ int Main(const std::vector<std::string>& words) {
   const absl::StatusOr<cli::Arguments> arguments = cli::ParseArguments(kFlags, words);
   if (arguments.ok() && arguments->IsOn("help")) {
     PrintHelp();
+    return kDone;
+  }
+  if (arguments.ok() && arguments->IsOn("operators")) {
+    std::cout << onnx::OperatorsMarkdown();
     return kDone;
   }
   absl::StatusOr<Job> job =

@@ -16,22 +16,38 @@ struct EltwiseSpec {
   enum class Function : uint8_t {
     kActivation,  // `activation`
     kAbs,
+    kAcos,
+    kAcosh,
+    kAsin,
+    kAsinh,
+    kAtan,
+    kAtanh,
     kCeil,
+    kCelu,  // max(x, 0) + min(alpha (exp(x / alpha) - 1), 0)
+    kCos,
+    kCosh,
     kErf,
     kExp,
     kFloor,
     kGelu,         // x/2 (1 + erf(x / sqrt 2))
+    kGeluTanh,     // x/2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
     kHardSigmoid,  // min(max(alpha x + beta, 0), 1) with the activation's alpha and beta
     kLog,
     kMish,
     kNeg,
     kReciprocal,
-    kRound,  // half to even
+    kRound,   // half to even
+    kSelu,    // beta (x > 0 ? x : alpha (exp(x) - 1))
+    kShrink,  // x < -beta ? x + alpha : x > beta ? x - alpha : 0
     kSign,
+    kSin,
+    kSinh,
     kSoftplus,
     kSoftsign,
     kSqrt,
-    kTable,  // dst[i] = table[src[i]], 8-bit source (bits as uint8) and destination
+    kTan,
+    kThresholdedRelu,  // x > alpha ? x : 0
+    kTable,            // dst[i] = table[src[i]], 8-bit source (bits as uint8) and destination
   };
   Function function = Function::kActivation;
   int64_t count = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -36,6 +37,21 @@ class Sequential final : public Parallel {
   }
 };
 
+// What the data of a run made impossible (an index outside of its axis): the first report stays.
+// Thread-safe.
+class Fault {
+ public:
+  // `what` is a literal.
+  void Report(const char* what) {
+    const char* none = nullptr;
+    what_.compare_exchange_strong(none, what, std::memory_order_relaxed);
+  }
+  const char* what() const { return what_.load(std::memory_order_relaxed); }  // null: nothing
+
+ private:
+  std::atomic<const char*> what_{nullptr};
+};
+
 // One call of a prepared kernel. Buffers are borrowed for the call, have the specs of the
 // preparation, and outputs overlap no input unless the operation's header allows it.
 struct RunArgs {
@@ -43,10 +59,12 @@ struct RunArgs {
   std::span<void* const> outputs;
   void* scratch = nullptr;  // scratch_bytes() of the kernel, aligned to 64; contents meaningless
   Parallel* parallel = nullptr;  // never null
+  Fault* fault = nullptr;        // null: nobody asks
 };
 
 // An operation made ready for one spec: weights packed, implementation chosen.
-// Immutable: Run is reentrant, allocates nothing and cannot fail.
+// Immutable: Run is reentrant and allocates nothing. Where the data can be wrong (indices), it
+// reports so to RunArgs::fault and goes on without reading or writing out of bounds.
 class PreparedKernel {
  public:
   virtual ~PreparedKernel() = default;

@@ -2,6 +2,7 @@
 
 #include "server/graph/evaluate_numbers.h"
 #include "server/graph/infer_node.h"
+#include "server/graph/plain_kernels.h"
 #include "server/graph/shapes.h"
 
 namespace fourfold::graph {
@@ -209,13 +210,63 @@ TensorPtr Evaluate(const Evaluation& work, const Graph& graph) {
   return nullptr;
 }
 
+// By the operation's plain kernel; nothing if it has none or the data do not fit it.
+std::optional<std::vector<TensorPtr>> EvaluatePlain(const Node& node,
+                                                    const std::vector<const Tensor*>& inputs,
+                                                    const std::vector<Inferred>& inferred) {
+  PlainCall call{node, {}, {}, inputs};
+  std::vector<const void*> from;
+  std::vector<void*> to;
+  std::vector<std::vector<std::byte>> results(node.outputs.size());
+  for (const Tensor* input : inputs) {
+    call.inputs.emplace_back();
+    if (input != nullptr) call.inputs.back() = kernels::TensorSpec{input->type(), input->shape()};
+    from.push_back(input == nullptr ? nullptr : input->data());
+  }
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    call.outputs.emplace_back();
+    to.push_back(nullptr);
+    if (node.outputs[i] == kNoValue) continue;
+    call.outputs.back() = kernels::TensorSpec{inferred[i].type, *inferred[i].shape};
+    results[i].resize(kernels::ByteSize(*call.outputs.back()));
+    to.back() = results[i].data();
+  }
+  const absl::StatusOr<kernels::PreparedPtr> kernel = PreparePlain(call, kernels::PrepareContext{});
+  if (!kernel.ok() || *kernel == nullptr) return std::nullopt;
+  const std::shared_ptr<void> scratch = kernels::AllocateAligned((*kernel)->scratch_bytes());
+  kernels::Sequential sequential;
+  kernels::Fault fault;
+  (*kernel)->Run({from, to, scratch.get(), &sequential, &fault});
+  if (fault.what() != nullptr) return std::nullopt;
+  std::vector<TensorPtr> tensors(node.outputs.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (node.outputs[i] == kNoValue) continue;
+    tensors[i] = Tensor::Copy(inferred[i].type, *inferred[i].shape, results[i]);
+  }
+  return tensors;
+}
+
+// Types and shapes of the outputs that are there, if all are known and within the limit.
+bool AreBounded(const Node& node, const std::vector<Inferred>& inferred, size_t max_bytes) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == kNoValue) continue;
+    if (i >= inferred.size() || !inferred[i].shape || !IsStatic(*inferred[i].shape)) return false;
+    // InferNode bounds the product.
+    bytes += static_cast<size_t>(ElementCount(*inferred[i].shape)) * ElementSize(inferred[i].type);
+    if (bytes > max_bytes) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<std::vector<TensorPtr>> EvaluateConstant(const Graph& graph, const Node& node,
                                                        size_t max_bytes) {
-  if (node.outputs.size() != 1 || node.outputs[0] == kNoValue || node.inputs.empty())
-    return std::nullopt;
-  if (graph.value(node.outputs[0]).quantization) return std::nullopt;
+  if (node.outputs.empty() || node.inputs.empty()) return std::nullopt;
+  for (ValueId id : node.outputs) {
+    if (id != kNoValue && graph.value(id).quantization) return std::nullopt;
+  }
   const bool dequantizes = node.as<Dequantize>() != nullptr;
   std::vector<const Tensor*> inputs;
   for (ValueId id : node.inputs) {
@@ -228,15 +279,13 @@ std::optional<std::vector<TensorPtr>> EvaluateConstant(const Graph& graph, const
     inputs.push_back(value.constant.get());
   }
   const absl::StatusOr<std::vector<Inferred>> inferred = InferNode(NodeView(graph, node, nullptr));
-  if (!inferred.ok() || !inferred->front().shape || !IsStatic(*inferred->front().shape))
-    return std::nullopt;
-  const DataType type = inferred->front().type;
-  const Shape& shape = *inferred->front().shape;
-  // InferNode bounds the product.
-  if (static_cast<size_t>(ElementCount(shape)) * ElementSize(type) > max_bytes) return std::nullopt;
-  TensorPtr result = Evaluate({node, std::move(inputs), type, shape}, graph);
-  if (result == nullptr) return std::nullopt;
-  return std::vector<TensorPtr>{std::move(result)};
+  if (!inferred.ok() || !AreBounded(node, *inferred, max_bytes)) return std::nullopt;
+  if (node.outputs.size() == 1) {
+    const Inferred& only = inferred->front();
+    TensorPtr result = Evaluate({node, inputs, only.type, *only.shape}, graph);
+    if (result != nullptr) return std::vector<TensorPtr>{std::move(result)};
+  }
+  return EvaluatePlain(node, inputs, *inferred);
 }
 
 bool UnpacksStoredConstant(const Graph& graph, const Node& node) {

@@ -7,6 +7,7 @@
 
 #include "kernels/eltwise.h"
 #include "server/graph/infer_node.h"
+#include "server/graph/real_function.h"
 #include "server/graph/shapes.h"
 
 namespace fourfold::graph {
@@ -104,10 +105,6 @@ std::vector<int64_t> BroadcastStrides(const Shape& from, const Shape& to) {
 }
 
 TensorPtr EltwiseNumbers(const Eltwise& eltwise, const Tensor& x) {
-  using Function = kernels::EltwiseSpec::Function;
-  static_assert(static_cast<int>(Function::kSqrt) == static_cast<int>(Eltwise::Function::kSqrt) &&
-                static_cast<int>(Function::kHardSigmoid) ==
-                    static_cast<int>(Eltwise::Function::kHardSigmoid));
   if (IsInteger(x.type())) {
     std::vector<int64_t> elements = x.ToInt64();
     for (int64_t& e : elements) {
@@ -121,12 +118,10 @@ TensorPtr EltwiseNumbers(const Eltwise& eltwise, const Tensor& x) {
     }
     return FromIntegers(x.type(), x.shape(), elements);
   }
-  if (x.type() != DataType::kFloat32) return nullptr;
-  kernels::EltwiseSpec spec;
-  spec.function = static_cast<Function>(eltwise.function);
-  spec.activation = eltwise.activation;
+  const std::optional<kernels::EltwiseSpec> spec = RealFunction(eltwise);
+  if (x.type() != DataType::kFloat32 || !spec) return nullptr;
   std::vector<float> elements = x.ToFloat();
-  for (float& e : elements) e = kernels::Evaluate(spec, e);
+  for (float& e : elements) e = kernels::Evaluate(*spec, e);
   return FromFloats(x.shape(), elements);
 }
 
@@ -141,8 +136,9 @@ float FloatArithmetic(Binary::Operation operation, float a, float b) {
     case Binary::Operation::kMax: return std::max(a, b);
     case Binary::Operation::kMin: return std::min(a, b);
     case Binary::Operation::kPow: return std::pow(a, b);
+    case Binary::Operation::kRemainder: return std::fmod(a, b);
+    default: return std::numeric_limits<float>::quiet_NaN();  // of integers
   }
-  return 0.0f;
 }
 
 }  // namespace

@@ -5,15 +5,78 @@
 namespace fourfold::graph {
 
 absl::string_view OperationName(const Operation& operation) {
-  static constexpr absl::string_view kNames[] = {"Conv",       "MatMul",         "Pool",
-                                                 "BatchNorm",  "Eltwise",        "Binary",
-                                                 "Softmax",    "Concat",         "Reduce",
-                                                 "Pad",        "Resize",         "Transpose",
-                                                 "Reshape",    "Flatten",        "Squeeze",
-                                                 "Unsqueeze",  "Slice",          "Gather",
-                                                 "Expand",     "ShapeOf",        "ConstantOfShape",
-                                                 "Cast",       "Identity",       "Quantize",
-                                                 "Dequantize", "DynamicQuantize"};
+  static constexpr absl::string_view kNames[] = {"Conv",
+                                                 "MatMul",
+                                                 "ConvTranspose",
+                                                 "IntegerConv",
+                                                 "IntegerMatMul",
+                                                 "Einsum",
+                                                 "Recurrent",
+                                                 "Pool",
+                                                 "MaxUnpool",
+                                                 "MaxRoiPool",
+                                                 "RoiAlign",
+                                                 "GridSample",
+                                                 "NonMaxSuppression",
+                                                 "DepthToSpace",
+                                                 "SpaceToDepth",
+                                                 "Col2Im",
+                                                 "BatchNorm",
+                                                 "Normalization",
+                                                 "LpNormalization",
+                                                 "LocalResponseNorm",
+                                                 "Eltwise",
+                                                 "PRelu",
+                                                 "Binary",
+                                                 "Compare",
+                                                 "Where",
+                                                 "Softmax",
+                                                 "Hardmax",
+                                                 "CumSum",
+                                                 "ArgReduce",
+                                                 "TopK",
+                                                 "Det",
+                                                 "NegativeLogLikelihood",
+                                                 "Concat",
+                                                 "Reduce",
+                                                 "Pad",
+                                                 "Resize",
+                                                 "Transpose",
+                                                 "Reshape",
+                                                 "Flatten",
+                                                 "Squeeze",
+                                                 "Unsqueeze",
+                                                 "Slice",
+                                                 "Gather",
+                                                 "GatherElements",
+                                                 "GatherNd",
+                                                 "ScatterElements",
+                                                 "ScatterNd",
+                                                 "Expand",
+                                                 "Tile",
+                                                 "Trilu",
+                                                 "ReverseSequence",
+                                                 "OneHot",
+                                                 "NonZero",
+                                                 "Compress",
+                                                 "Unique",
+                                                 "ShapeOf",
+                                                 "SizeOf",
+                                                 "ConstantOfShape",
+                                                 "Range",
+                                                 "EyeLike",
+                                                 "WindowFunction",
+                                                 "MelWeights",
+                                                 "Dft",
+                                                 "Stft",
+                                                 "Cast",
+                                                 "Identity",
+                                                 "If",
+                                                 "Loop",
+                                                 "Scan",
+                                                 "Quantize",
+                                                 "Dequantize",
+                                                 "DynamicQuantize"};
   static_assert(std::size(kNames) == std::variant_size_v<Operation>);
   return kNames[operation.index()];
 }
@@ -39,7 +102,7 @@ const Tensor* Graph::ConstantInput(const Node& node, size_t i) const {
 
 namespace {
 
-std::string Unique(const std::set<std::string>& taken, const std::string& base) {
+std::string Untaken(const std::set<std::string>& taken, const std::string& base) {
   if (!taken.contains(base)) return base;
   for (int i = 1;; ++i) {
     std::string name = base + "_" + std::to_string(i);
@@ -52,13 +115,13 @@ std::string Unique(const std::set<std::string>& taken, const std::string& base) 
 std::string Graph::UniqueValueName(const std::string& base) const {
   std::set<std::string> taken;
   for (const Value& value : values_) taken.insert(value.name);
-  return Unique(taken, base);
+  return Untaken(taken, base);
 }
 
 std::string Graph::UniqueNodeName(const std::string& base) const {
   std::set<std::string> taken;
   for (const Node& node : nodes) taken.insert(node.name);
-  return Unique(taken, base);
+  return Untaken(taken, base);
 }
 
 Uses::Uses(const Graph& graph)

@@ -219,52 +219,52 @@ struct Overloaded : Rules... {
 template <typename... Rules>
 Overloaded(Rules...) -> Overloaded<Rules...>;
 
-absl::StatusOr<Inferred> InferSingle(const NodeView& view) {
+absl::StatusOr<std::vector<Inferred>> One(absl::StatusOr<Inferred> output) {
+  RETURN_IF_ERROR(output.status());
+  return std::vector<Inferred>{*std::move(output)};
+}
+
+absl::StatusOr<Inferred> InferCast(const NodeView& view, const Cast& cast) {
+  RETURN_IF_ERROR(view.RequireInputs(1));
+  return Inferred{cast.to, view.shape(0)};
+}
+
+absl::StatusOr<std::vector<Inferred>> InferOutputs(const NodeView& view) {
   return std::visit(
-      Overloaded{[&](const Conv& op) { return InferConv(view, op); },
-                 [&](const MatMul& op) { return InferMatMul(view, op); },
-                 [&](const Pool& op) { return InferPool(view, op); },
-                 [&](const BatchNorm&) { return InferBatchNorm(view); },
-                 [&](const Eltwise&) { return SameAsInput(view); },
-                 [&](const Binary&) { return InferBinary(view); },
-                 [&](const Softmax& op) { return InferSoftmax(view, op); },
-                 [&](const Concat& op) { return InferConcat(view, op); },
-                 [&](const Reduce& op) { return InferReduce(view, op); },
-                 [&](const Pad&) { return InferPad(view); },
-                 [&](const Resize&) { return InferResize(view); },
-                 [&](const Transpose& op) { return InferTranspose(view, op); },
-                 [&](const Reshape& op) { return InferReshape(view, op); },
-                 [&](const Flatten& op) { return InferFlatten(view, op); },
-                 [&](const Squeeze&) { return InferSqueeze(view); },
-                 [&](const Unsqueeze&) { return InferUnsqueeze(view); },
-                 [&](const Slice&) { return InferSlice(view); },
-                 [&](const Gather& op) { return InferGather(view, op); },
-                 [&](const Expand&) { return InferExpand(view); },
-                 [&](const ShapeOf& op) { return InferShapeOf(view, op); },
-                 [&](const ConstantOfShape& op) { return InferConstantOfShape(view, op); },
-                 [&](const Cast& op) -> absl::StatusOr<Inferred> {
-                   RETURN_IF_ERROR(view.RequireInputs(1));
-                   return Inferred{op.to, view.shape(0)};
-                 },
-                 [&](const Identity&) { return SameAsInput(view); },
-                 [&](const Quantize& op) { return InferQuantize(view, op); },
-                 [&](const Dequantize& op) { return InferDequantize(view, op); },
-                 [&](const DynamicQuantize&) -> absl::StatusOr<Inferred> {
-                   return absl::InternalError("DynamicQuantize has several outputs");
-                 }},
+      Overloaded{[&](const Conv& op) { return One(InferConv(view, op)); },
+                 [&](const MatMul& op) { return One(InferMatMul(view, op)); },
+                 [&](const Pool& op) { return One(InferPool(view, op)); },
+                 [&](const BatchNorm&) { return One(InferBatchNorm(view)); },
+                 [&](const Eltwise&) { return One(SameAsInput(view)); },
+                 [&](const Binary&) { return One(InferBinary(view)); },
+                 [&](const Softmax& op) { return One(InferSoftmax(view, op)); },
+                 [&](const Concat& op) { return One(InferConcat(view, op)); },
+                 [&](const Reduce& op) { return One(InferReduce(view, op)); },
+                 [&](const Pad&) { return One(InferPad(view)); },
+                 [&](const Resize&) { return One(InferResize(view)); },
+                 [&](const Transpose& op) { return One(InferTranspose(view, op)); },
+                 [&](const Reshape& op) { return One(InferReshape(view, op)); },
+                 [&](const Flatten& op) { return One(InferFlatten(view, op)); },
+                 [&](const Squeeze&) { return One(InferSqueeze(view)); },
+                 [&](const Unsqueeze&) { return One(InferUnsqueeze(view)); },
+                 [&](const Slice&) { return One(InferSlice(view)); },
+                 [&](const Gather& op) { return One(InferGather(view, op)); },
+                 [&](const Expand&) { return One(InferExpand(view)); },
+                 [&](const ShapeOf& op) { return One(InferShapeOf(view, op)); },
+                 [&](const ConstantOfShape& op) { return One(InferConstantOfShape(view, op)); },
+                 [&](const Cast& op) { return One(InferCast(view, op)); },
+                 [&](const Identity&) { return One(SameAsInput(view)); },
+                 [&](const Quantize& op) { return One(InferQuantize(view, op)); },
+                 [&](const Dequantize& op) { return One(InferDequantize(view, op)); },
+                 [&](const DynamicQuantize& op) { return InferDynamicQuantize(view, op); },
+                 [&](const auto& op) { return Infer(view, op); }},
       view.node().operation);
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<Inferred>> InferNode(const NodeView& view) {
-  std::vector<Inferred> outputs;
-  if (const auto* dynamic = view.node().as<DynamicQuantize>()) {
-    ASSIGN_OR_RETURN(outputs, InferDynamicQuantize(view, *dynamic));
-  } else {
-    ASSIGN_OR_RETURN(Inferred single, InferSingle(view));
-    outputs.push_back(std::move(single));
-  }
+  ASSIGN_OR_RETURN(std::vector<Inferred> outputs, InferOutputs(view));
   for (const Inferred& output : outputs) {
     if (!output.shape) continue;
     if (absl::Status status = CheckShape(*output.shape, output.type); !status.ok()) {

@@ -66,7 +66,13 @@ class NodeView {
 // it is stored. INVALID_ARGUMENT names the node.
 absl::StatusOr<std::vector<Inferred>> InferNode(const NodeView& view);
 
-// The rules, by family.
+// The rules, by family: one overload per operation; the older ones have names of their own.
+template <typename Op>
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Op&) {
+  return absl::UnimplementedError(
+      absl::StrCat("node \"", view.node().name, "\": ", OperationName(view.node().operation)));
+}
+
 absl::StatusOr<Inferred> InferConv(const NodeView& view, const Conv& conv);
 absl::StatusOr<Inferred> InferPool(const NodeView& view, const Pool& pool);
 absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul);

@@ -27,6 +27,7 @@ std::optional<int64_t> IntegerArithmetic(Binary::Operation operation, int64_t a,
       }
       return static_cast<int64_t>(result);
     }
+    default: return std::nullopt;
   }
   return std::nullopt;
 }

@@ -41,6 +41,11 @@ class Operations {
  public:
   Operations(Exporter& exporter, const Node& node) : e_(exporter), node_(node) {}
 
+  template <typename Operation>
+  absl::Status operator()(const Operation&) {
+    return Inexpressible(graph::OperationName(node_.operation));
+  }
+
   absl::Status operator()(const graph::Conv& conv) {
     const std::string residual = e_.Read(node_, 3);
     Stages stages = After(conv.activation, !residual.empty());

@@ -50,7 +50,7 @@ absl::StatusOr<Observations> Calibrate(const graph::Graph& graph, const SampleSe
         std::vector<void*> out;
         for (const auto& input : inputs) in.push_back(input.data());
         for (auto& output : state.outputs) out.push_back(output.data());
-        runtime::Run(*plan, state.arena, in, out, state.sequential);
+        RETURN_IF_ERROR(runtime::Run(*plan, state.arena, in, out, state.sequential));
         for (size_t i = 0; i < graph.inputs.size(); ++i) {
           if (plan->inputs()[i].type != graph::DataType::kFloat32) continue;
           observe(state, graph.inputs[i], in[i], graph::ElementCount(plan->inputs()[i].shape));

@@ -120,7 +120,7 @@ absl::StatusOr<std::map<ValueId, Means>> MeansOf(const Graph& graph,
         std::vector<void*> out;
         for (const auto& input : inputs) in.push_back(input.data());
         for (auto& output : state.outputs) out.push_back(output.data());
-        runtime::Run(*plan, state.arena, in, out, state.sequential);
+        RETURN_IF_ERROR(runtime::Run(*plan, state.arena, in, out, state.sequential));
         for (const Wanted& value : wanted) {
           Sum& sum = by_sample[static_cast<size_t>(index)][value.id];
           sum.positions = Accumulate(runtime::ObservedValue(*plan, state.arena, in, out, value.id),

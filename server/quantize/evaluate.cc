@@ -142,7 +142,7 @@ absl::StatusOr<std::vector<Evaluation>> Evaluate(
         for (size_t m = 0; m < models.size(); ++m) {
           std::vector<void*> out;
           for (auto& output : state.outputs[m]) out.push_back(output.data());
-          runtime::Run(*plans[m], state.arena, in, out, state.sequential);
+          RETURN_IF_ERROR(runtime::Run(*plans[m], state.arena, in, out, state.sequential));
           Tally& tally = state.tallies[m];
           for (size_t o = 0; o < out.size(); ++o) {
             if (plans[m]->outputs()[o].type != graph::DataType::kFloat32) continue;

@@ -3,6 +3,7 @@
 #include <memory>
 #include <span>
 
+#include "absl/status/status.h"
 #include "kernels/kernel.h"
 #include "server/runtime/plan.h"
 
@@ -22,9 +23,10 @@ class Arena {
 };
 
 // Runs a plan. Inputs and outputs are in the plan's order, row-major, of exactly the plan's sizes;
-// nothing is checked, nothing can fail. Allocates only if the arena has to grow.
-void Run(const Plan& plan, Arena& arena, std::span<const void* const> inputs,
-         std::span<void* const> outputs, kernels::Parallel& parallel);
+// nothing of that is checked. INVALID_ARGUMENT names the node whose data were wrong (an index
+// outside of its axis); the outputs are then meaningless. Allocates only if the arena has to grow.
+absl::Status Run(const Plan& plan, Arena& arena, std::span<const void* const> inputs,
+                 std::span<void* const> outputs, kernels::Parallel& parallel);
 
 // A value named in PlanOptions::observed, after Run with this arena and these buffers: where it
 // lies and how it is stored. No data for a value that the plan does not compute.
@@ -36,8 +38,8 @@ Observed ObservedValue(const Plan& plan, Arena& arena, std::span<const void* con
                        std::span<void* const> outputs, graph::ValueId id);
 
 // Run with the wall time of each step added to `step_ns` (as many as plan.steps()).
-void RunProfiled(const Plan& plan, Arena& arena, std::span<const void* const> inputs,
-                 std::span<void* const> outputs, kernels::Parallel& parallel,
-                 std::span<int64_t> step_ns);
+absl::Status RunProfiled(const Plan& plan, Arena& arena, std::span<const void* const> inputs,
+                         std::span<void* const> outputs, kernels::Parallel& parallel,
+                         std::span<int64_t> step_ns);
 
 }  // namespace fourfold::runtime

@@ -10,6 +10,7 @@
 #include "kernels/softmax.h"
 #include "server/base/status_macros.h"
 #include "server/graph/infer_shapes.h"
+#include "server/graph/real_function.h"
 #include "server/runtime/lowering.h"
 
 namespace fourfold::runtime {
@@ -31,29 +32,9 @@ QuantParams ParamsOf(const Lowering& lowering, ValueId id) {
   return lowering.value(id).quantization->params();
 }
 
-kernels::EltwiseSpec::Function KernelFunction(graph::Eltwise::Function function) {
-  using From = graph::Eltwise::Function;
-  using To = kernels::EltwiseSpec::Function;
-  switch (function) {
-    case From::kActivation: return To::kActivation;
-    case From::kAbs: return To::kAbs;
-    case From::kCeil: return To::kCeil;
-    case From::kErf: return To::kErf;
-    case From::kExp: return To::kExp;
-    case From::kFloor: return To::kFloor;
-    case From::kGelu: return To::kGelu;
-    case From::kHardSigmoid: return To::kHardSigmoid;
-    case From::kLog: return To::kLog;
-    case From::kMish: return To::kMish;
-    case From::kNeg: return To::kNeg;
-    case From::kReciprocal: return To::kReciprocal;
-    case From::kRound: return To::kRound;
-    case From::kSign: return To::kSign;
-    case From::kSoftplus: return To::kSoftplus;
-    case From::kSoftsign: return To::kSoftsign;
-    case From::kSqrt: return To::kSqrt;
-  }
-  return To::kActivation;
+// Neither real numbers nor integers that stand for them.
+bool IsPlain(const Lowering& lowering, ValueId id) {
+  return !lowering.quantized(id) && lowering.value(id).type != ElementType::kFloat32;
 }
 
 absl::Status LowerPool(Lowering& lowering, const Node& node, const graph::Pool& pool) {
@@ -105,9 +86,9 @@ absl::Status LowerPool(Lowering& lowering, const Node& node, const graph::Pool& 
 absl::Status LowerEltwise(Lowering& lowering, const Node& node, const graph::Eltwise& eltwise) {
   const ValueId x = node.inputs[0];
   const ValueId out = node.outputs[0];
-  kernels::EltwiseSpec spec;
-  spec.function = KernelFunction(eltwise.function);
-  spec.activation = eltwise.activation;
+  const std::optional<kernels::EltwiseSpec> function = graph::RealFunction(eltwise);
+  if (!function || IsPlain(lowering, x)) return LowerPlain(lowering, node);
+  kernels::EltwiseSpec spec = *function;
   const LayoutWish wish = lowering.Preferred(x);
   const bool table = lowering.integer_activation(x) && lowering.integer_activation(out);
   ASSIGN_OR_RETURN(const View src, table ? lowering.Stored(x, wish) : lowering.Real(x, wish));
@@ -140,6 +121,10 @@ absl::Status LowerBinary(Lowering& lowering, const Node& node, const graph::Bina
   const ValueId a = node.inputs[0];
   const ValueId b = node.inputs[1];
   const ValueId out = node.outputs[0];
+  const bool arithmetic = binary.operation <= graph::Binary::Operation::kPow;
+  if (!arithmetic || IsPlain(lowering, out) || IsPlain(lowering, b)) {
+    return LowerPlain(lowering, node);
+  }
   kernels::BinarySpec spec;
   spec.operation = static_cast<Operation>(binary.operation);
   const bool integer = lowering.integer_activation(a) && lowering.integer_activation(b) &&
@@ -217,6 +202,7 @@ bool IsIntegerGlobalMean(const Lowering& lowering, const Node& node, const graph
 absl::Status LowerReduce(Lowering& lowering, const Node& node, const graph::Reduce& reduce) {
   const ValueId x = node.inputs[0];
   const ValueId out = node.outputs[0];
+  if (IsPlain(lowering, x)) return LowerPlain(lowering, node);
   const graph::Shape& shape = lowering.shape(x);
   const auto rank = static_cast<int64_t>(shape.size());
   std::vector<int64_t> axes = reduce.axes;

@@ -247,9 +247,7 @@ absl::Status LowerMovement(Lowering& lowering, const Node& node) {
   if (const auto* gather = node.as<graph::Gather>()) return LowerGather(lowering, node, *gather);
   if (node.as<graph::Expand>() != nullptr) return LowerExpand(lowering, node);
   if (const auto* pad = node.as<graph::Pad>()) return LowerPad(lowering, node, *pad);
-  return absl::UnimplementedError(absl::StrCat("node \"", node.name,
-                                               "\": ", graph::OperationName(node.operation),
-                                               " of values that only a call will tell"));
+  return LowerPlain(lowering, node);
 }
 
 }  // namespace fourfold::runtime

@@ -78,11 +78,16 @@ absl::Status Lowering::LowerNode(const graph::Node& node) {
                        "): the shape of its output ", value(id).name,
                        " depends on the data, which is not supported"));
     }
-    if (graph::ElementCount(shape(id)) == 0) {
-      return absl::InvalidArgumentError(absl::StrCat("node \"", node.name, "\": its output ",
-                                                     value(id).name, " ",
-                                                     graph::ShapeText(shape(id)), " is empty"));
+  }
+  const bool empty = std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
+    return id == graph::kNoValue || graph::ElementCount(shape(id)) == 0;
+  });
+  if (empty) {  // nothing to compute
+    for (ValueId id : node.outputs) {
+      if (id == graph::kNoValue) continue;
+      RETURN_IF_ERROR(DefineStored(id, NewView(value(id).type, shape(id))));
     }
+    return absl::OkStatus();
   }
   if (node.as<graph::Conv>() || node.as<graph::MatMul>()) return LowerAccumulation(*this, node);
   if (node.as<graph::Pool>() || node.as<graph::Eltwise>() || node.as<graph::Binary>() ||
@@ -91,7 +96,13 @@ absl::Status Lowering::LowerNode(const graph::Node& node) {
       node.as<graph::Resize>()) {
     return LowerElementwise(*this, node);
   }
-  return LowerMovement(*this, node);
+  if (node.as<graph::Reshape>() || node.as<graph::Flatten>() || node.as<graph::Squeeze>() ||
+      node.as<graph::Unsqueeze>() || node.as<graph::Identity>() || node.as<graph::Transpose>() ||
+      node.as<graph::Concat>() || node.as<graph::Slice>() || node.as<graph::Gather>() ||
+      node.as<graph::Expand>() || node.as<graph::Pad>()) {
+    return LowerMovement(*this, node);
+  }
+  return LowerPlain(*this, node);
 }
 
 // ---- Views
@@ -225,11 +236,20 @@ StepInfo Lowering::Info(std::string operation, const View& output) const {
   return info;
 }
 
-void Lowering::Append(kernels::PreparedPtr kernel, const std::vector<View>& inputs,
-                      const std::vector<View>& outputs, StepInfo info) {
+kernels::PrepareContext Lowering::context() const {
+  kernels::PrepareContext context;
+  context.features = options_.features;
+  context.threads = options_.threads;
+  context.packed = options_.packed;
+  return context;
+}
+
+void Lowering::AddPrepared(kernels::PreparedPtr kernel, const std::vector<View>& inputs,
+                           const std::vector<View>& outputs, StepInfo info) {
   const int index = static_cast<int>(impl_->steps.size());
   Step step;
   const auto touch = [&](const View& view) {
+    if (view.storage < 0) return -1;
     Storage& touched = storage(view);
     touched.first_step = std::min(touched.first_step, index);
     touched.last_step = std::max(touched.last_step, index);

@@ -64,19 +64,22 @@ class Lowering {
   template <typename Spec>
   absl::Status Add(std::span<const kernels::Kernel<Spec>> table, const Spec& spec,
                    std::vector<View> inputs, std::vector<View> outputs, StepInfo info) {
-    kernels::PrepareContext context;
-    context.features = options_.features;
-    context.threads = options_.threads;
-    context.packed = options_.packed;
-    kernels::PreparedPtr kernel = kernels::PrepareFirst(table, spec, context, options_.engine);
+    kernels::PreparedPtr kernel = kernels::PrepareFirst(table, spec, context(), options_.engine);
     if (kernel == nullptr) {
       return absl::UnimplementedError(absl::StrCat("no kernel for node \"",
                                                    node_ == nullptr ? "" : node_->name, "\" (",
                                                    info.operation, " -> ", info.output, ")"));
     }
-    Append(std::move(kernel), inputs, outputs, std::move(info));
+    AddPrepared(std::move(kernel), inputs, outputs, std::move(info));
     return absl::OkStatus();
   }
+
+  // What kernels of this plan are prepared with.
+  kernels::PrepareContext context() const;
+
+  // Appends a step. A view without a storage stands for an absent operand.
+  void AddPrepared(kernels::PreparedPtr kernel, const std::vector<View>& inputs,
+                   const std::vector<View>& outputs, StepInfo info);
 
   // Rearranges src (any layout) into dst by strides; see kernels::CopySpec.
   absl::Status AddCopy(const View& src, const View& dst, const kernels::Dims& dims,
@@ -115,8 +118,6 @@ class Lowering {
   absl::Status LowerNode(const graph::Node& node);
   absl::StatusOr<View> InLayout(std::vector<View>& views, LayoutWish wish);
   absl::Status BringOut(size_t index);
-  void Append(kernels::PreparedPtr kernel, const std::vector<View>& inputs,
-              const std::vector<View>& outputs, StepInfo info);
   Storage& storage(const View& view) { return impl_->storages[static_cast<size_t>(view.storage)]; }
 
   const graph::Graph& graph_;
@@ -130,6 +131,9 @@ class Lowering {
 absl::Status LowerAccumulation(Lowering& lowering, const graph::Node& node);
 absl::Status LowerElementwise(Lowering& lowering, const graph::Node& node);
 absl::Status LowerMovement(Lowering& lowering, const graph::Node& node);
+
+// What is left: plain arrays in and out.
+absl::Status LowerPlain(Lowering& lowering, const graph::Node& node);
 
 // True where both layouts of these dimensions are the same order in memory.
 bool LayoutsCoincide(const kernels::Dims& dims);

@@ -31,8 +31,8 @@ struct View {
 
 struct Step {
   kernels::PreparedPtr kernel;
-  std::vector<int> inputs;   // storages
-  std::vector<int> outputs;  // storages
+  std::vector<int> inputs;   // storages, -1 where absent
+  std::vector<int> outputs;  // storages, -1 where absent
   int scratch = -1;          // storage, -1 for none
 };
 
@@ -48,7 +48,7 @@ struct Plan::Impl {
   size_t constant_bytes = 0;
 };
 
-// More inputs than any kernel takes.
-inline constexpr size_t kMaxOperands = 8;
+// As many inputs as a step may have, and as many outputs.
+inline constexpr size_t kMaxOperands = 32;
 
 }  // namespace fourfold::runtime

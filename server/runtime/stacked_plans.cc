@@ -39,15 +39,15 @@ Buffers RandomInputs(const Plan& plan, uint32_t seed) {
   return inputs;
 }
 
-Buffers RunOnce(const Plan& plan, const Buffers& inputs, Arena& arena,
-                kernels::Parallel& parallel) {
+absl::StatusOr<Buffers> RunOnce(const Plan& plan, const Buffers& inputs, Arena& arena,
+                                kernels::Parallel& parallel) {
   Buffers outputs;
   for (const TensorInfo& info : plan.outputs()) outputs.emplace_back(info.bytes(), '\0');
   std::vector<const void*> from;
   std::vector<void*> to;
   for (const std::string& input : inputs) from.push_back(input.data());
   for (std::string& output : outputs) to.push_back(output.data());
-  Run(plan, arena, from, to, parallel);
+  RETURN_IF_ERROR(Run(plan, arena, from, to, parallel));
   return outputs;
 }
 
@@ -80,14 +80,15 @@ absl::Status Try(const Plan& single, const Plan& stacked, int64_t count,
   std::vector<Buffers> inputs, alone;
   for (int64_t i = 0; i < std::min(count, kDistinct); ++i) {
     inputs.push_back(RandomInputs(single, static_cast<uint32_t>(i + 1)));
-    alone.push_back(RunOnce(single, inputs.back(), arena, parallel));
+    ASSIGN_OR_RETURN(Buffers outputs, RunOnce(single, inputs.back(), arena, parallel));
+    alone.push_back(std::move(outputs));
   }
   Buffers together(single.inputs().size());
   for (int64_t i = 0; i < count; ++i) {
     const Buffers& one = inputs[static_cast<size_t>(i) % inputs.size()];
     for (size_t t = 0; t < one.size(); ++t) together[t] += one[t];
   }
-  const Buffers outputs = RunOnce(stacked, together, arena, parallel);
+  ASSIGN_OR_RETURN(const Buffers outputs, RunOnce(stacked, together, arena, parallel));
   const bool exact = HasIntegerArithmetic(stacked);
   for (size_t t = 0; t < outputs.size(); ++t) {
     const TensorInfo& info = single.outputs()[t];

@@ -79,7 +79,7 @@ absl::StatusOr<BatchResult> RunSingle(const Job& job, WorkerMemory& memory,
     outputs.push_back(results.back().bytes.data());
   }
   const absl::Time ready = clock.Now();
-  runtime::Run(*plan, memory.arena, inputs, outputs, parallel);
+  RETURN_IF_ERROR(runtime::Run(*plan, memory.arena, inputs, outputs, parallel));
   BatchResult result{.outputs = {},
                      .input = ready - start,
                      .compute = clock.Now() - ready,
@@ -99,7 +99,7 @@ absl::StatusOr<BatchResult> RunBatch(const Batch& batch, WorkerMemory& memory,
   const std::vector<const void*> inputs(buffers.inputs.begin(), buffers.inputs.end());
   std::vector<void*> outputs(buffers.outputs.begin(), buffers.outputs.end());
   const absl::Time ready = clock.Now();
-  runtime::Run(*batch.plan, memory.arena, inputs, outputs, parallel);
+  RETURN_IF_ERROR(runtime::Run(*batch.plan, memory.arena, inputs, outputs, parallel));
   const absl::Time computed = clock.Now();
   BatchResult result{.outputs = Scatter(*batch.plan, batch.jobs.size(), buffers.outputs),
                      .input = ready - start,

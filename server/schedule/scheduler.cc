@@ -108,6 +108,14 @@ void Scheduler::Finish(Batch batch, WorkerMemory& memory, kernels::Parallel& par
                                .output = result->output,
                                .ended = options_.clock->Now()});
   }
+  if (!result.ok() && batch.jobs.size() > 1) {  // the fault of one is not that of the others
+    for (Job& job : batch.jobs) {
+      Batch alone;
+      alone.jobs.push_back(std::move(job));
+      Finish(std::move(alone), memory, parallel);
+    }
+    return;
+  }
   for (size_t i = 0; i < batch.jobs.size(); ++i) {
     if (result.ok()) {
       batch.jobs[i].done(std::move(result->outputs[i]));

@@ -51,12 +51,12 @@ absl::StatusOr<std::vector<ProfiledStep>> Profile(const runtime::Model& model,
   for (const auto& output : plan->outputs())
     out.push_back(buffers.emplace_back(output.bytes()).data());
   runtime::Arena arena;
-  runtime::Run(*plan, arena, in, out, parallel);  // warm
+  RETURN_IF_ERROR(runtime::Run(*plan, arena, in, out, parallel));  // warm
   std::vector<int64_t> step_ns(plan->steps().size(), 0);
   const Clock::time_point start = Clock::now();
   int runs = 0;
   for (; runs < 5 || MillisecondsSince(start) < options.seconds * 500; ++runs) {
-    runtime::RunProfiled(*plan, arena, in, out, parallel, step_ns);
+    RETURN_IF_ERROR(runtime::RunProfiled(*plan, arena, in, out, parallel, step_ns));
   }
   std::vector<ProfiledStep> steps;
   for (size_t i = 0; i < step_ns.size(); ++i) {

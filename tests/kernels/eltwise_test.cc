@@ -1,6 +1,7 @@
 #include "kernels/eltwise.h"
 
 #include <cmath>
+#include <numbers>
 
 #include "testing.h"
 
@@ -16,21 +17,41 @@ double InDouble(const EltwiseSpec& spec, double x) {
   const double alpha = spec.activation.alpha, beta = spec.activation.beta;
   switch (spec.function) {
     case Function::kAbs: return std::fabs(x);
+    case Function::kAcos: return std::numbers::pi / 2 - std::asin(x);
+    case Function::kAcosh: return std::log(x + std::sqrt(x * x - 1));
+    case Function::kAsin: return std::atan2(x, std::sqrt(1 - x * x));
+    case Function::kAsinh: return x < 0 ? -InDouble(spec, -x) : std::log(x + std::sqrt(x * x + 1));
+    case Function::kAtan: return std::atan2(x, 1.0);
+    case Function::kAtanh: return std::log((1 + x) / (1 - x)) / 2;
     case Function::kCeil: return std::ceil(x);
+    case Function::kCelu:
+      return std::max(x, 0.0) + std::min(0.0, alpha * (std::exp(x / alpha) - 1));
+    case Function::kCos: return std::sin(x + std::numbers::pi / 2);
+    case Function::kCosh: return (std::exp(x) + std::exp(-x)) / 2;
     case Function::kErf: return std::erf(x);
     case Function::kExp: return std::exp(x);
     case Function::kFloor: return std::floor(x);
     case Function::kGelu: return x / 2 * (1 + std::erf(x / std::sqrt(2.0)));
+    case Function::kGeluTanh: {
+      const double cubic = std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x);
+      return x / 2 * (1 + std::tanh(cubic));
+    }
     case Function::kHardSigmoid: return std::min(std::max(alpha * x + beta, 0.0), 1.0);
     case Function::kLog: return std::log(x);
     case Function::kMish: return x * std::tanh(std::log1p(std::exp(x)));
     case Function::kNeg: return -x;
     case Function::kReciprocal: return 1 / x;
     case Function::kRound: return std::nearbyint(x);
+    case Function::kSelu: return x > 0 ? beta * x : beta * (alpha * std::exp(x) - alpha);
+    case Function::kShrink: return x < -beta ? x + alpha : x > beta ? x - alpha : 0;
     case Function::kSign: return (x > 0) - (x < 0);
+    case Function::kSin: return std::cos(x - std::numbers::pi / 2);
+    case Function::kSinh: return (std::exp(x) - std::exp(-x)) / 2;
     case Function::kSoftplus: return std::log1p(std::exp(x));
     case Function::kSoftsign: return x / (1 + std::fabs(x));
     case Function::kSqrt: return std::sqrt(x);
+    case Function::kTan: return std::sin(x) / std::cos(x);
+    case Function::kThresholdedRelu: return x > alpha ? x : 0;
     case Function::kTable: return 0;
     case Function::kActivation: break;
   }
@@ -61,6 +82,21 @@ std::vector<EltwiseSpec> Functions() {
   return specs;
 }
 
+// Where a function is defined, away from its poles.
+std::pair<float, float> Domain(Function function) {
+  switch (function) {
+    case Function::kLog:
+    case Function::kSqrt:
+    case Function::kReciprocal: return {0.1f, 8.0f};
+    case Function::kAcosh: return {1.1f, 8.0f};
+    case Function::kAcos:
+    case Function::kAsin:
+    case Function::kAtanh: return {-0.9f, 0.9f};
+    case Function::kTan: return {-1.4f, 1.4f};
+    default: return {-8.0f, 8.0f};
+  }
+}
+
 class EltwiseTest : public ::testing::TestWithParam<int64_t> {};
 
 TEST_P(EltwiseTest, EveryFunctionEqualsItsDefinition) {
@@ -69,9 +105,8 @@ TEST_P(EltwiseTest, EveryFunctionEqualsItsDefinition) {
     SCOPED_TRACE("function " + std::to_string(static_cast<int>(spec.function)) + " activation " +
                  std::to_string(static_cast<int>(spec.activation.kind)));
     spec.count = GetParam();
-    const bool positive = spec.function == Function::kLog || spec.function == Function::kSqrt ||
-                          spec.function == Function::kReciprocal;
-    const std::vector<float> src = random.Reals(spec.count, positive ? 0.1f : -8.0f, 8.0f);
+    const auto [low, high] = Domain(spec.function);
+    const std::vector<float> src = random.Reals(spec.count, low, high);
     const std::vector<float> got =
         testing::ExpectEnginesAgree<float>(EltwiseKernels(), spec, {src.data()}, spec.count, 1e-5);
     for (size_t i = 0; i < got.size(); ++i) {

@@ -53,7 +53,7 @@ TEST_F(LoadVersionTest, LoadsWhatCanBeRunAndShowsItsFigures) {
   void* outputs[] = {y.data()};
   runtime::Arena arena;
   kernels::Sequential sequential;
-  runtime::Run(**plan, arena, inputs, outputs, sequential);
+  EXPECT_TRUE(runtime::Run(**plan, arena, inputs, outputs, sequential).ok());
   EXPECT_THAT(y, ::testing::ElementsAre(3, 4, 5, 6));
 
   version->reset();

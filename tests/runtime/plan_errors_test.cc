@@ -31,11 +31,7 @@ TEST(PlanErrorsTest, ShapesThatDoNotFitAreInvalid) {
             absl::StatusCode::kInvalidArgument);
 }
 
-TEST(PlanErrorsTest, AnEmptyBatchIsInvalid) {
-  const absl::Status status = CompileStatus(Dense(), {{0, 4}});
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(status.message(), HasSubstr("empty"));
-}
+TEST(PlanErrorsTest, AnEmptyBatchIsNoError) { EXPECT_TRUE(CompileStatus(Dense(), {{0, 4}}).ok()); }
 
 TEST(PlanErrorsTest, AnEmptySumIsInvalid) {
   GraphBuilder b;

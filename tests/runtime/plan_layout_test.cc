@@ -146,7 +146,7 @@ TEST(PlanLayoutTest, ObservedValuesSurviveTheRun) {
   void* out = answer.data();
   Arena arena;
   kernels::Sequential sequential;
-  runtime::Run(**plan, arena, {&in, 1}, {&out, 1}, sequential);
+  ASSERT_TRUE(runtime::Run(**plan, arena, {&in, 1}, {&out, 1}, sequential).ok());
   for (size_t i = 1; i < chain.size(); ++i) {
     const Observed seen = ObservedValue(**plan, arena, {&in, 1}, {&out, 1}, chain[i]);
     ASSERT_NE(seen.data, nullptr) << i;

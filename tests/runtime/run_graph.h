@@ -44,7 +44,8 @@ inline std::vector<Bytes> RunPlan(const runtime::Plan& plan, const std::vector<B
   runtime::Arena arena;
   std::memset(arena.Reserve(plan.arena_bytes()), 0xCD, plan.arena_bytes());
   kernels::Sequential sequential;
-  runtime::Run(plan, arena, in, out, sequential);
+  const absl::Status status = runtime::Run(plan, arena, in, out, sequential);
+  EXPECT_TRUE(status.ok()) << status;
   return outputs;
 }
 

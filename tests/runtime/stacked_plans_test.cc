@@ -48,7 +48,7 @@ TEST_F(StackedPlansTest, AnswersSeveralRequestsInOneRun) {
   const void* inputs[] = {x.data()};
   void* outputs[] = {y.data()};
   Arena arena;
-  runtime::Run(*plan, arena, inputs, outputs, sequential_);
+  EXPECT_TRUE(runtime::Run(*plan, arena, inputs, outputs, sequential_).ok());
   EXPECT_THAT(y, ElementsAre(2, 4, 6, 8, 10, 12, 14, 16));
 }
 

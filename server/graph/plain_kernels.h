@@ -1,0 +1,54 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "kernels/kernel.h"
+#include "server/graph/graph.h"
+
+namespace fourfold::graph {
+
+// The kernels of operations that read and write plain arrays: row-major, in the types that the
+// graph says, nothing fused. Plans and constant folding share them, so an operation is implemented
+// once. Operations that have quantized, fused or layout-aware forms are lowered in server/runtime
+// and come here for the types those forms do not take.
+
+// One node with concrete types and shapes. Borrows the node and the constants.
+struct PlainCall {
+  const Node& node;
+  std::vector<std::optional<kernels::TensorSpec>> inputs;   // as many as the node's; row-major
+  std::vector<std::optional<kernels::TensorSpec>> outputs;  // nothing where absent
+  std::vector<const Tensor*> constants;                     // of inputs; null where computed
+
+  bool has(size_t i) const { return i < inputs.size() && inputs[i].has_value(); }
+  const kernels::TensorSpec& in(size_t i) const { return *inputs[i]; }
+  const kernels::TensorSpec& out(size_t i = 0) const { return *outputs[i]; }
+
+  // The elements of an input that has to be known now; UNIMPLEMENTED says `what` depends on the
+  // data.
+  absl::StatusOr<std::vector<int64_t>> Integers(size_t i, const char* what) const;
+
+  template <typename... Parts>
+  absl::Status Error(const Parts&... parts) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat(node.name, " (", OperationName(node.operation), "): ", parts...));
+  }
+};
+
+// The first kernel that takes the call; null for operations and types that have no plain form. The
+// kernel's inputs and outputs are those of the node by position, null pointers where absent.
+absl::StatusOr<kernels::PreparedPtr> PreparePlain(const PlainCall& call,
+                                                  const kernels::PrepareContext& context);
+
+// ---- One overload per operation, by family in plain_*.cc. Called by PreparePlain only.
+
+using PlainKernel = absl::StatusOr<kernels::PreparedPtr>;
+
+template <typename Op>
+PlainKernel PlainOf(const PlainCall&, const Op&, const kernels::PrepareContext&) {
+  return kernels::PreparedPtr();
+}
+
+}  // namespace fourfold::graph

@@ -65,7 +65,7 @@ absl::StatusOr<std::shared_ptr<const runtime::Plan>> Compile(const graph::Graph&
   return runtime::CompilePlan(graph, shapes, plan_options);
 }
 
-Tensors RunPlan(const runtime::Plan& plan, const Tensors& inputs) {
+absl::StatusOr<Tensors> RunPlan(const runtime::Plan& plan, const Tensors& inputs) {
   std::vector<const void*> in;
   for (const TensorPtr& input : inputs) in.push_back(input->data());
   std::vector<std::vector<std::byte>> buffers;
@@ -77,7 +77,7 @@ Tensors RunPlan(const runtime::Plan& plan, const Tensors& inputs) {
   runtime::Arena arena;
   std::memset(arena.Reserve(plan.arena_bytes()), 0xCD, plan.arena_bytes());
   kernels::Sequential sequential;
-  runtime::Run(plan, arena, in, out, sequential);
+  RETURN_IF_ERROR(runtime::Run(plan, arena, in, out, sequential));
   Tensors outputs;
   for (size_t i = 0; i < buffers.size(); ++i) {
     const runtime::TensorInfo& info = plan.outputs()[i];

@@ -11,6 +11,7 @@ struct ImportLimits {
   size_t file_bytes = size_t{2} << 30;  // of the whole file
   size_t nodes = 100'000;
   size_t values = 400'000;
+  size_t name_bytes = 1024;  // of an input or output; other names are cut
   size_t rank = 8;
   int64_t tensor_elements = int64_t{1} << 31;
 };

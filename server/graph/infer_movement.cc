@@ -24,6 +24,12 @@ absl::StatusOr<std::vector<bool>> MarkAxes(const NodeView& view, const std::vect
   return marked;
 }
 
+// Error if an input is known not to be a list.
+absl::Status RequireVector(const NodeView& view, size_t i) {
+  if (!view.shape(i) || view.shape(i)->size() == 1) return absl::OkStatus();
+  return view.Error("got ", view.Text(i), ", wanted one dimension");
+}
+
 }  // namespace
 
 absl::StatusOr<Inferred> InferConcat(const NodeView& view, const Concat& concat) {
@@ -106,6 +112,10 @@ absl::StatusOr<Inferred> InferReduce(const NodeView& view, const Reduce& reduce)
 absl::StatusOr<Inferred> InferPad(const NodeView& view) {
   RETURN_IF_ERROR(view.RequireInputs(2));
   Inferred result{view.type(0), std::nullopt};
+  if (view.has(2) && view.type(2) != view.type(0)) {
+    return view.Error("got '", view.value(0).name, "' of ", TypeText(view.type(0)),
+                      " and a value of ", TypeText(view.type(2)), ", wanted equal types");
+  }
   const std::optional<KnownIntegers> pads = view.integers(1);
   if (!view.shape(0)) return result;
   Shape shape = *view.shape(0);
@@ -198,6 +208,7 @@ absl::StatusOr<Inferred> InferTranspose(const NodeView& view, const Transpose& t
 absl::StatusOr<Inferred> InferReshape(const NodeView& view, const Reshape& reshape) {
   RETURN_IF_ERROR(view.RequireInputs(2));
   Inferred result{view.type(0), std::nullopt};
+  RETURN_IF_ERROR(RequireVector(view, 1));
   const std::optional<KnownIntegers> wanted = view.integers(1);
   if (!wanted) return result;
   if (wanted->size() > kMaxRank)
@@ -414,6 +425,7 @@ absl::StatusOr<Shape> DimensionsOf(const NodeView& view, const KnownIntegers& el
 
 absl::StatusOr<Inferred> InferExpand(const NodeView& view) {
   RETURN_IF_ERROR(view.RequireInputs(2));
+  RETURN_IF_ERROR(RequireVector(view, 1));
   Inferred result{view.type(0), std::nullopt};
   const std::optional<KnownIntegers> wanted = view.integers(1);
   if (!view.shape(0) || !wanted) return result;

@@ -55,11 +55,19 @@ absl::Status NodeView::RequireFloat(size_t i) const {
                ", wanted a floating-point type");
 }
 
+absl::Status NodeView::RequireSameFloats() const {
+  const bool half_weights = type(0) == DataType::kFloat32 && type(1) == DataType::kFloat16;
+  if (has(4) || type(0) == type(1) || half_weights) return absl::OkStatus();
+  return Error("got '", value(0).name, "' of ", TypeText(type(0)), " and '", value(1).name, "' of ",
+               TypeText(type(1)), ", wanted equal types");
+}
+
 absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul) {
   RETURN_IF_ERROR(view.RequireInputs(2));
   const bool dynamic = view.has(4);
   if (!dynamic) RETURN_IF_ERROR(view.RequireFloat(0));
   RETURN_IF_ERROR(view.RequireFloat(1));
+  RETURN_IF_ERROR(view.RequireSameFloats());
   Inferred result{dynamic ? DataType::kFloat32 : view.type(0), std::nullopt};
   if (!view.shape(0) || !view.shape(1)) return result;
   Shape lhs = *view.shape(0), rhs = *view.shape(1);
@@ -154,6 +162,12 @@ absl::StatusOr<Inferred> InferSoftmax(const NodeView& view, const Softmax& softm
 // Scale and zero point of Quantize and Dequantize as imported: scalars, or one per slice along
 // axis.
 absl::Status CheckQuantizationInputs(const NodeView& view, int64_t axis) {
+  RETURN_IF_ERROR(view.RequireFloat(1));
+  if (view.has(2) && view.shape(1) && view.shape(2) &&
+      !Compatible(*view.shape(1), *view.shape(2))) {
+    return view.Error("got scale ", view.Text(1), " and zero point ", view.Text(2),
+                      ", wanted as many of both");
+  }
   for (size_t i = 1; i <= 2; ++i) {
     if (!view.has(i) || !view.shape(i) || !view.shape(0)) continue;
     const Shape& parameter = *view.shape(i);
@@ -189,6 +203,10 @@ absl::StatusOr<Inferred> InferDequantize(const NodeView& view, const Dequantize&
   if (IsFloatingPoint(view.type(0))) {
     return view.Error("got '", view.value(0).name, "' of ", TypeText(view.type(0)),
                       ", wanted an integer type");
+  }
+  if (view.has(2) && view.type(2) != view.type(0)) {
+    return view.Error("got '", view.value(0).name, "' of ", TypeText(view.type(0)),
+                      " and a zero point of ", TypeText(view.type(2)), ", wanted equal types");
   }
   RETURN_IF_ERROR(CheckQuantizationInputs(view, dequantize.axis));
   return Inferred{DataType::kFloat32, view.shape(0)};

@@ -55,6 +55,9 @@ class NodeView {
   // Error unless inputs 0 to count - 1 are there.
   absl::Status RequireInputs(size_t count) const;
   absl::Status RequireFloat(size_t i) const;
+  // Of a product's inputs: equal types, or float32 and weights that are stored as float16. Dynamic
+  // quantization has types of its own.
+  absl::Status RequireSameFloats() const;
 
  private:
   const Graph& graph_;

@@ -117,6 +117,7 @@ absl::StatusOr<Inferred> InferConv(const NodeView& view, const Conv& conv) {
   const bool dynamic = view.has(4);
   if (!dynamic) RETURN_IF_ERROR(view.RequireFloat(0));
   RETURN_IF_ERROR(view.RequireFloat(1));
+  RETURN_IF_ERROR(view.RequireSameFloats());
   Inferred result{dynamic ? DataType::kFloat32 : view.type(0), std::nullopt};
   if (conv.groups < 1) return view.Error("got ", conv.groups, " groups, wanted at least 1");
   if (!view.shape(1)) return result;

@@ -20,7 +20,14 @@ class NameSet {
   std::unordered_map<std::string, int> next_;  // taken name -> number to try next behind it
 };
 
-// A name from a file as messages show it: quoted, unprintable bytes escaped, not endless.
+// Whether a name is text (UTF-8 without control characters) of at most `bytes_max` bytes.
+bool IsPrintable(absl::string_view name, size_t bytes_max);
+
+// A name from a file as messages show it: the first `bytes_max` bytes with "..." behind them if
+// there are more; control characters, and all other bytes of what is not UTF-8, escaped.
+std::string Printable(absl::string_view name, size_t bytes_max = 100);
+
+// Printable and in quotes.
 std::string Quoted(absl::string_view name);
 
 }  // namespace fourfold::graph

@@ -24,6 +24,14 @@ TensorPtr Vector(DataType type, const std::vector<T>& values) {
 
 absl::Status BuildConstant(NodeBuilder& node) {
   Attributes& attributes = node.attributes();
+  int values = 0;
+  for (const char* name : {"value", "value_float", "value_floats", "value_int", "value_ints",
+                           "value_string", "value_strings", "sparse_value"}) {
+    values += attributes.Has(name);
+  }
+  if (values > 1) {
+    return absl::InvalidArgumentError(absl::StrCat("has ", values, " values, one is wanted"));
+  }
   TensorPtr tensor;
   if (const ::onnx::TensorProto* value = attributes.Tensor("value")) {
     ASSIGN_OR_RETURN(tensor, ImportTensor(*value, node.limits()));
@@ -73,8 +81,10 @@ absl::Status BuildCast(NodeBuilder& node) {
   node.attributes().Require("to");
   node.attributes().Ignore("saturate");  // of 8-bit floats
   const int64_t to = node.attributes().Int("to", 0);
-  if (to < 0 || to > std::numeric_limits<int32_t>::max()) {
-    return absl::InvalidArgumentError(absl::StrCat("attribute \"to\" is ", to));
+  if (to <= 0 || to > std::numeric_limits<int32_t>::max()) {
+    RETURN_IF_ERROR(node.attributes().Finish());
+    return absl::InvalidArgumentError(
+        absl::StrCat("attribute \"to\" is ", to, ", which is no element type"));
   }
   const std::optional<DataType> type = ElementTypeOf(static_cast<int32_t>(to));
   if (!type) {

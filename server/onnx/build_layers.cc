@@ -119,6 +119,10 @@ absl::Status BuildGemm(NodeBuilder& node) {
   matmul.transpose_lhs = attributes.Int("transA", 0) != 0;
   matmul.transpose_rhs = attributes.Int("transB", 0) != 0;
 
+  for (int i : {0, 1}) {
+    node.CheckShapeLater(
+        i, [](const Shape& shape) { return shape.size() == 2 ? "" : "a matrix is wanted"; });
+  }
   const bool constant_rhs = IsFloat(node.Constant(1));
   const ValueId lhs = node.input(0);
   const ValueId rhs = constant_rhs ? ScaledInput(node, 1, alpha, "weights") : node.input(1);

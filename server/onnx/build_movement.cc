@@ -55,6 +55,13 @@ void EmitSlice(NodeBuilder& node, ValueId starts, ValueId ends, int64_t axis, in
             {node.output(output)});
 }
 
+// Unknown also where there is no such axis, which the slices report.
+int64_t DimensionAt(const graph::Shape& shape, int64_t axis) {
+  const auto rank = static_cast<int64_t>(shape.size());
+  if (axis < -rank || axis >= rank) return graph::kUnknownDim;
+  return shape[static_cast<size_t>(axis < 0 ? axis + rank : axis)];
+}
+
 // Parts of the given sizes along the axis.
 absl::Status SplitBySizes(NodeBuilder& node, int64_t axis, const std::vector<int64_t>& sizes) {
   if (sizes.size() != static_cast<size_t>(node.output_count())) {
@@ -71,6 +78,11 @@ absl::Status SplitBySizes(NodeBuilder& node, int64_t axis, const std::vector<int
               i);
     start += size;
   }
+  node.CheckShapeLater(0, [axis, sum = start](const graph::Shape& shape) -> std::string {
+    const int64_t dim = DimensionAt(shape, axis);
+    if (dim == sum || dim == graph::kUnknownDim) return "";
+    return absl::StrCat("the parts along axis ", axis, " add up to ", sum);
+  });
   return absl::OkStatus();
 }
 
@@ -79,6 +91,14 @@ absl::Status SplitBySizes(NodeBuilder& node, int64_t axis, const std::vector<int
 absl::Status SplitEvenly(NodeBuilder& node, int64_t axis) {
   using Operation = graph::Binary::Operation;
   const int parts = node.output_count();
+  constexpr int64_t kUnevenSince = 18;
+  if (node.opset() < kUnevenSince) {
+    node.CheckShapeLater(0, [axis, parts](const graph::Shape& shape) -> std::string {
+      const int64_t dim = DimensionAt(shape, axis);
+      if (dim == graph::kUnknownDim || dim % parts == 0) return "";
+      return absl::StrCat("of which axis ", axis, " has no ", parts, " equal parts");
+    });
+  }
   const auto binary = [&](Operation operation, ValueId left, int64_t right, const char* name) {
     const ValueId result = node.NewValue(name);
     node.Emit(graph::Binary{.operation = operation, .activation = {}},

@@ -61,6 +61,10 @@ absl::Status BuildQuantizeLinear(NodeBuilder& node) {
   const int64_t output_type = attributes.Int("output_dtype", 0);
   ValueId zero_point = node.input(2);
   if (const TensorPtr zero = node.Constant(2); zero && !IsEightBits(zero->type())) {
+    if (zero->type() == DataType::kFloat32 || zero->type() == DataType::kFloat64) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("has a zero point of ", graph::TypeText(zero->type())));
+    }
     return absl::UnimplementedError(absl::StrCat("to ", graph::TypeText(zero->type())));
   }
   if (!node.has_input(2) && output_type != 0 && output_type != ::onnx::TensorProto::UINT8) {

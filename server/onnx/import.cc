@@ -30,7 +30,7 @@ class Lacking {
            absl::string_view what) {
     std::string kind = node.op_type();
     if (!IsDefaultDomain(node.domain())) kind = absl::StrCat(node.domain(), ".", kind);
-    kind = absl::StrCat(kind.substr(0, 100), " (",
+    kind = absl::StrCat(graph::Printable(kind), " (",
                         IsDefaultDomain(node.domain()) ? absl::StrCat("opset ", opset, "; ") : "",
                         what, what.empty() ? "" : "; ");
     auto& [first, count] = kinds_[kind];
@@ -61,6 +61,8 @@ class Lacking {
       kinds_;  // kind -> first node, number of nodes
 };
 
+constexpr size_t kNodeNameBytes = 256;
+
 class Importer {
  public:
   Importer(const ::onnx::ModelProto& model, const ImportLimits& limits) : model_(model) {
@@ -79,16 +81,30 @@ class Importer {
     for (const auto& entry : model_.metadata_props())
       scope_.graph.metadata[entry.key()] = entry.value();
     RETURN_IF_ERROR(graph::InferShapes(scope_.graph));
+    for (const ShapeRule& rule : scope_.shape_rules) RETURN_IF_ERROR(rule(scope_.graph));
     return std::move(scope_.graph);
   }
 
  private:
   absl::Status ReadOpset() {
+    bool stated = false;
     for (const auto& opset : model_.opset_import()) {
-      if (IsDefaultDomain(opset.domain())) scope_.opset = opset.version();
+      if (!IsDefaultDomain(opset.domain())) continue;
+      if (stated && opset.version() != scope_.opset) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("the model states two opsets of the default domain, ", scope_.opset,
+                         " and ", opset.version()));
+      }
+      scope_.opset = opset.version();
+      stated = true;
     }
-    if (scope_.opset == 0) {
-      return absl::InvalidArgumentError("the model states no opset of the default domain");
+    if (!stated) {  // fine as long as all nodes are of other domains
+      if (model_.opset_import_size() > 0) return absl::OkStatus();
+      return absl::InvalidArgumentError("the model states no opset");
+    }
+    if (scope_.opset < 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the model states the opset ", scope_.opset, ", which cannot be"));
     }
     if (scope_.opset < kOldestOpset || scope_.opset > kNewestOpset) {
       return absl::UnimplementedError(absl::StrCat("the model is of opset ", scope_.opset, ", ",
@@ -132,7 +148,8 @@ class Importer {
         absl::StrCat("the model has more than ", scope_.limits.values, " values, the limit"));
   }
 
-  // Registers a name of the file; INVALID_ARGUMENT if it is there already.
+  // Registers a name of the file; INVALID_ARGUMENT if it is there already. A name that is no text
+  // or is endless is replaced by one that can be shown.
   absl::Status Add(graph::Value value, const char* role) {
     const std::string name = value.name;
     if (name.empty()) return absl::InvalidArgumentError(absl::StrCat("an ", role, " has no name"));
@@ -142,7 +159,11 @@ class Importer {
                                                      " is there already: inputs, initializers and "
                                                      "outputs of nodes have names of their own"));
     }
-    scope_.value_names.Unique(name);
+    if (graph::IsPrintable(name, scope_.limits.name_bytes)) {
+      scope_.value_names.Unique(name);
+    } else {
+      value.name = scope_.value_names.Unique(graph::Printable(name));
+    }
     entry->second = scope_.graph.AddValue(std::move(value));
     return absl::OkStatus();
   }
@@ -158,6 +179,14 @@ class Importer {
                                                  " is not a tensor; only tensors are supported"));
   }
 
+  // Callers say the names of inputs and outputs, in messages that hold text only.
+  absl::Status CheckInterfaceName(const ::onnx::ValueInfoProto& info, const char* role) const {
+    if (graph::IsPrintable(info.name(), scope_.limits.name_bytes)) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("the name of the ", role, " ", Quoted(info.name()),
+                     " is not UTF-8 text of at most ", scope_.limits.name_bytes, " bytes"));
+  }
+
   absl::Status AddInputs() {
     std::unordered_set<std::string> initialized;
     for (const auto& tensor : model_.graph().initializer()) initialized.insert(tensor.name());
@@ -170,12 +199,17 @@ class Importer {
 
   absl::Status AddInput(const ::onnx::ValueInfoProto& info) {
     ASSIGN_OR_RETURN(const ::onnx::TypeProto::Tensor* type, TensorType(info, "input"));
+    if (type->elem_type() == ::onnx::TensorProto::UNDEFINED) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("input ", Quoted(info.name()), " has no element type"));
+    }
     const std::optional<graph::DataType> element = ElementTypeOf(type->elem_type());
     if (!element) {
       return absl::UnimplementedError(
           absl::StrCat("input ", Quoted(info.name()), " has the element type ",
                        OnnxTypeText(type->elem_type()), ", which is not supported"));
     }
+    RETURN_IF_ERROR(CheckInterfaceName(info, "input"));
     graph::Value value;
     value.name = info.name();
     value.type = *element;
@@ -217,14 +251,16 @@ class Importer {
     Lacking lacking;
     for (int index : order) {
       const ::onnx::NodeProto& proto = model_.graph().node(index);
-      const std::string name =
-          proto.name().empty() ? absl::StrCat(proto.op_type(), "_", index) : proto.name();
+      const std::string name = graph::Printable(
+          proto.name().empty() ? absl::StrCat(proto.op_type(), "_", index) : proto.name(),
+          kNodeNameBytes);
       const absl::Status status = AddNode(proto, name);
       if (absl::IsUnimplemented(status)) {
         lacking.Add(proto, name, scope_.opset, status.message());
       } else if (!status.ok()) {
         return absl::Status(status.code(), absl::StrCat("node ", Quoted(name), " (",
-                                                        proto.op_type(), "): ", status.message()));
+                                                        graph::Printable(proto.op_type()),
+                                                        "): ", status.message()));
       }
       RETURN_IF_ERROR(CheckValueCount(scope_.graph.value_count()));
     }
@@ -232,6 +268,7 @@ class Importer {
   }
 
   absl::Status AddNode(const ::onnx::NodeProto& proto, const std::string& name) {
+    if (proto.op_type().empty()) return absl::InvalidArgumentError("has no operator");
     for (const std::string& input : proto.input()) {
       if (!input.empty() && !scope_.values.contains(input)) {
         return absl::InvalidArgumentError(
@@ -245,6 +282,10 @@ class Importer {
       RETURN_IF_ERROR(Add(std::move(value), "output"));
     }
     const std::string domain = IsDefaultDomain(proto.domain()) ? "" : proto.domain();
+    if (domain.empty() && scope_.opset == 0) {
+      return absl::InvalidArgumentError(
+          "is of the default domain, of which the model states no opset");
+    }
     const OperatorForm* form = FindOperator(domain, proto.op_type(), OpsetOf(domain));
     if (form == nullptr) return absl::UnimplementedError("");
     RETURN_IF_ERROR(CheckCounts(proto, *form));
@@ -284,6 +325,7 @@ class Importer {
         return absl::InvalidArgumentError(
             absl::StrCat("output ", Quoted(info.name()), " is there twice"));
       }
+      RETURN_IF_ERROR(CheckInterfaceName(info, "output"));
       if (info.has_type()) RETURN_IF_ERROR(TensorType(info, "output").status());
       scope_.graph.outputs.push_back(value->second);
     }

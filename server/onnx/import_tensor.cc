@@ -80,6 +80,12 @@ absl::StatusOr<TensorPtr> FromFields(const ::onnx::TensorProto& tensor, DataType
   return absl::InternalError("element type out of range");
 }
 
+bool HasFields(const ::onnx::TensorProto& tensor) {
+  return tensor.float_data_size() > 0 || tensor.int32_data_size() > 0 ||
+         tensor.int64_data_size() > 0 || tensor.double_data_size() > 0 ||
+         tensor.uint64_data_size() > 0 || tensor.string_data_size() > 0;
+}
+
 absl::StatusOr<TensorPtr> Import(const ::onnx::TensorProto& tensor, const ImportLimits& limits) {
   if (tensor.data_location() == ::onnx::TensorProto::EXTERNAL || tensor.external_data_size() > 0) {
     return absl::InvalidArgumentError(
@@ -99,6 +105,9 @@ absl::StatusOr<TensorPtr> Import(const ::onnx::TensorProto& tensor, const Import
     if (dim < 0) return absl::InvalidArgumentError(absl::StrCat("has the dimension ", dim));
   }
   ASSIGN_OR_RETURN(const int64_t count, CheckedElementCount(shape, limits));
+  if (tensor.has_raw_data() && HasFields(tensor)) {
+    return absl::InvalidArgumentError("holds its elements twice: in raw_data and in a typed field");
+  }
   if (tensor.has_raw_data()) return FromRaw(*type, std::move(shape), count, tensor.raw_data());
   return FromFields(tensor, *type, std::move(shape), count);
 }

@@ -59,6 +59,19 @@ std::optional<graph::Shape> NodeBuilder::KnownShape(ValueId id) const {
   return scope_.graph.value(node.inputs[0]).shape;
 }
 
+void NodeBuilder::CheckShapeLater(int i, std::function<std::string(const graph::Shape&)> wrong) {
+  scope_.shape_rules.push_back(
+      [id = input(i), i, name = name_, op_type = proto_.op_type(),
+       wrong = std::move(wrong)](const graph::Graph& graph) -> absl::Status {
+        const std::optional<graph::Shape>& shape = graph.value(id).shape;
+        const std::string error = shape ? wrong(*shape) : "";
+        if (error.empty()) return absl::OkStatus();
+        return absl::InvalidArgumentError(absl::StrCat("node ", Quoted(name), " (", op_type,
+                                                       "): input ", i, " is ",
+                                                       graph::ShapeText(*shape), ", ", error));
+      });
+}
+
 ValueId NodeBuilder::NewValue(const std::string& suffix) {
   graph::Value value;
   value.name = scope_.value_names.Unique(absl::StrCat(name_, "_", suffix));

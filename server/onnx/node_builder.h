@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -14,6 +15,9 @@
 
 namespace fourfold::onnx {
 
+// What an operator asks of shapes that are known only when all nodes are there.
+using ShapeRule = std::function<absl::Status(const graph::Graph&)>;
+
 // The state of one import.
 struct ImportScope {
   ImportLimits limits;
@@ -22,6 +26,7 @@ struct ImportScope {
   std::unordered_map<std::string, graph::ValueId> values;  // by their name in the file
   std::unordered_set<std::string> read;                    // names that a node or the caller reads
   std::unordered_map<graph::ValueId, size_t> producers;    // index of the node that makes a value
+  std::vector<ShapeRule> shape_rules;                      // checked when shapes have been inferred
   NameSet value_names;
   NameSet node_names;
 };
@@ -54,6 +59,10 @@ class NodeBuilder {
 
   // What is known of a value's shape before inference.
   std::optional<graph::Shape> KnownShape(graph::ValueId id) const;
+
+  // Has an input's shape checked once shapes have been inferred, if it is known then. `wrong` says
+  // what is wrong with it: "" for nothing.
+  void CheckShapeLater(int i, std::function<std::string(const graph::Shape&)> wrong);
 
   // Values that the file does not name; called after the node and `suffix`.
   graph::ValueId NewValue(const std::string& suffix);

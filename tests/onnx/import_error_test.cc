@@ -70,6 +70,58 @@ TEST(ImportErrorTest, ValuesOverTheLimit) {
   ExpectInvalid(ReluModel(), HasSubstr("more than 1 values"), {.values = 1});
 }
 
+TEST(ImportErrorTest, NameOfAnInputOverTheLimit) {
+  ModelBuilder builder;
+  builder.Input("1234", {2, 3});
+  builder.Node("Relu", {"1234"}, {"y"}, "relu");
+  builder.Output("y");
+  EXPECT_TRUE(builder.Import({.name_bytes = 4}).ok());
+  ExpectInvalid(builder, AllOf(HasSubstr("\"1234\""), HasSubstr("at most 3 bytes")),
+                {.name_bytes = 3});
+}
+
+TEST(ImportErrorTest, NameOfAnOutputThatIsNoText) {
+  ModelBuilder builder;
+  builder.Input("x", {2, 3});
+  builder.Node("Relu", {"x"}, {"\xff"}, "relu");
+  builder.Output("\xff");
+  ExpectInvalid(builder, HasSubstr("\"\\377\" is not UTF-8"));
+}
+
+TEST(ImportErrorTest, OtherNamesAreMadePresentable) {
+  ModelBuilder builder;
+  builder.Input("x", {2, 3});
+  builder.Node("Relu", {"x"}, {"\xff"}, "relu\n");
+  builder.Node("Relu", {"\xff"}, {"y"}, std::string(1000, 'n'));
+  builder.Output("y");
+  const auto graph = builder.Import();
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ(graph->nodes[0].name, "relu\\n");
+  EXPECT_EQ(graph->value(graph->nodes[0].outputs[0]).name, "\\377");
+  EXPECT_EQ(graph->nodes[1].name, std::string(256, 'n') + "...");
+}
+
+TEST(ImportErrorTest, PartsThatDoNotAddUp) {
+  ModelBuilder builder;
+  builder.Input("x", {6, 2});
+  builder.Int64s("sizes", {2, 3});
+  builder.Node("Relu", {"x"}, {"r"}, "relu");
+  builder.Node("Split", {"r", "sizes"}, {"y", "z"}, "parts");
+  builder.Output("y");
+  ExpectInvalid(builder, AllOf(HasSubstr("\"parts\""), HasSubstr("add up to 5")));
+}
+
+TEST(ImportErrorTest, UnevenPartsBeforeOpset18) {
+  for (const int64_t opset : {13, 18}) {
+    ModelBuilder builder(opset);
+    builder.Input("x", {5, 2});
+    auto& split = builder.Node("Split", {"x"}, {"y", "z"}, "parts");
+    if (opset >= 18) AddInt(split, "num_outputs", 2);
+    builder.Output("y");
+    EXPECT_EQ(builder.Import().ok(), opset >= 18) << builder.Import().status();
+  }
+}
+
 TEST(ImportErrorTest, RankOverTheLimit) {
   EXPECT_TRUE(ReluModel().Import({.rank = 2}).ok());
   ExpectInvalid(ReluModel(), AllOf(HasSubstr("\"x\""), HasSubstr("2 dimensions, at most 1")),

@@ -17,5 +17,28 @@ TEST(ShortenedTest, KeepsTheEndOfLongNamesFromASeparatorOn) {
   EXPECT_EQ(Shortened(std::string(40, 'a') + "/b"), std::string(30, 'a') + "/b");
 }
 
+TEST(PrintableTest, TextStaysAsItIs) {
+  EXPECT_EQ(Quoted("conv/größe"), "\"conv/größe\"");
+  EXPECT_TRUE(graph::IsPrintable("größe", 7));
+  EXPECT_FALSE(graph::IsPrintable("größe", 6));
+}
+
+TEST(PrintableTest, WhatIsNoTextIsEscaped) {
+  EXPECT_EQ(Quoted("a\n\x1b\x7f"), "\"a\\n\\033\\177\"");
+  // A lone byte, a surrogate, too long a form of '/', a character beyond the last, half of one.
+  for (const std::string bad :
+       {"\xff", "\xed\xa0\x80", "\xc0\xaf", "\xf4\x90\x80\x80", "\xe2\x82"}) {
+    EXPECT_FALSE(graph::IsPrintable(bad, 100)) << Quoted(bad);
+    EXPECT_EQ(Quoted(bad).substr(0, 2), "\"\\");
+  }
+  EXPECT_FALSE(graph::IsPrintable("a\x7f", 100));
+}
+
+TEST(PrintableTest, LongNamesAreCutBetweenCharacters) {
+  EXPECT_EQ(graph::Printable("12345", 5), "12345");
+  EXPECT_EQ(graph::Printable("123456", 5), "12345...");
+  EXPECT_EQ(graph::Printable("123€", 5), "123...");
+}
+
 }  // namespace
 }  // namespace fourfold::onnx

@@ -76,6 +76,11 @@ absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Op&) {
       absl::StrCat("node \"", view.node().name, "\": ", OperationName(view.node().operation)));
 }
 
+// infer_control.cc
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const If& branches);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Loop& loop);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Scan& scan);
+
 absl::StatusOr<Inferred> InferConv(const NodeView& view, const Conv& conv);
 absl::StatusOr<Inferred> InferPool(const NodeView& view, const Pool& pool);
 absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul);

@@ -35,7 +35,9 @@ absl::StatusOr<std::shared_ptr<const runtime::Model>> Load(const std::string& pa
   model_options.engine = options.engine;
   auto model = std::make_shared<const runtime::Model>(std::move(graph), model_options);
   ASSIGN_OR_RETURN(const std::vector<graph::Shape> shapes, model->ShapesForBatch(options.batch));
-  RETURN_IF_ERROR(model->PlanFor(shapes).status());
+  if (!model->dynamic() && !model->wants_contents()) {
+    RETURN_IF_ERROR(model->PlanFor(shapes).status());
+  }
   return model;
 }
 

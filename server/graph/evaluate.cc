@@ -106,7 +106,7 @@ TensorPtr EvaluateFill(const Evaluation& work, const ConstantOfShape& fill) {
 }
 
 TensorPtr EvaluatePad(const Evaluation& work, const Pad& pad) {
-  if (pad.mode != Pad::Mode::kConstant) return nullptr;
+  if (pad.mode != Pad::Mode::kConstant || work.has(3)) return nullptr;
   const std::vector<int64_t> pads = work.in(1).ToInt64();
   const Shape& x = work.in(0).shape();
   const size_t element = ElementSize(work.type),

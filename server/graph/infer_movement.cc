@@ -1,6 +1,7 @@
 // Shapes of operations that move, select or reduce elements.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "server/base/status_macros.h"
 #include "server/graph/infer_node.h"
@@ -119,20 +120,32 @@ absl::StatusOr<Inferred> InferPad(const NodeView& view) {
   const std::optional<KnownIntegers> pads = view.integers(1);
   if (!view.shape(0)) return result;
   Shape shape = *view.shape(0);
-  const size_t rank = shape.size();
-  if (pads && pads->size() != 2 * rank) {
-    return view.Error("got ", pads->size(), " pads for ", view.Text(0), ", wanted ", 2 * rank);
+  std::vector<int64_t> axes(shape.size());
+  std::iota(axes.begin(), axes.end(), 0);
+  if (view.has(3)) {
+    const std::optional<std::vector<int64_t>> given = view.known_integers(3);
+    if (!given) {
+      result.shape = Shape(shape.size(), kUnknownDim);
+      return result;
+    }
+    RETURN_IF_ERROR(MarkAxes(view, *given, shape.size()).status());
+    axes = *given;
   }
-  for (size_t i = 0; i < rank; ++i) {
-    if (!pads || !(*pads)[i] || !(*pads)[i + rank] || shape[i] == kUnknownDim) {
-      shape[i] = kUnknownDim;
+  if (pads && pads->size() != 2 * axes.size()) {
+    return view.Error("got ", pads->size(), " pads for ", axes.size(), " dimensions of ",
+                      view.Text(0), ", wanted ", 2 * axes.size());
+  }
+  for (size_t i = 0; i < axes.size(); ++i) {
+    int64_t& dim = shape[*NormalizeAxis(axes[i], shape.size())];
+    if (!pads || !(*pads)[i] || !(*pads)[i + axes.size()] || dim == kUnknownDim) {
+      dim = kUnknownDim;
       continue;
     }
-    const int64_t begin = *(*pads)[i], end = *(*pads)[i + rank];
-    if (__builtin_add_overflow(shape[i], begin, &shape[i]) ||
-        __builtin_add_overflow(shape[i], end, &shape[i]) || shape[i] < 0) {
-      return view.Error("got pads ", begin, " and ", end, " in dimension ", i, " of ", view.Text(0),
-                        ", wanted a result of at least 0");
+    const int64_t begin = *(*pads)[i], end = *(*pads)[i + axes.size()];
+    if (__builtin_add_overflow(dim, begin, &dim) || __builtin_add_overflow(dim, end, &dim) ||
+        dim < 0) {
+      return view.Error("got pads ", begin, " and ", end, " for dimension ", axes[i], " of ",
+                        view.Text(0), ", wanted a result of at least 0");
     }
   }
   result.shape = std::move(shape);

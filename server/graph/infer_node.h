@@ -76,10 +76,22 @@ absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Op&) {
       absl::StrCat("node \"", view.node().name, "\": ", OperationName(view.node().operation)));
 }
 
-// infer_control.cc
-absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const If& branches);
-absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Loop& loop);
-absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Scan& scan);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Col2Im& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Compress& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const DepthToSpace& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const GatherElements& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const GatherNd& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const NonZero& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const OneHot& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const ReverseSequence& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const ScatterElements& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const ScatterNd& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const SizeOf& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const SpaceToDepth& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Tile& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const TopK& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Trilu& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Unique& op);
 
 absl::StatusOr<Inferred> InferConv(const NodeView& view, const Conv& conv);
 absl::StatusOr<Inferred> InferPool(const NodeView& view, const Pool& pool);

@@ -51,4 +51,21 @@ PlainKernel PlainOf(const PlainCall&, const Op&, const kernels::PrepareContext&)
   return kernels::PreparedPtr();
 }
 
+PlainKernel PlainOf(const PlainCall&, const Col2Im&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const DepthToSpace&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Gather&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const GatherElements&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const GatherNd&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const OneHot&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Pad&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const ReverseSequence&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const ScatterElements&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const ScatterNd&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const ShapeOf&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const SizeOf&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const SpaceToDepth&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Tile&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const TopK&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Trilu&, const kernels::PrepareContext&);
+
 }  // namespace fourfold::graph

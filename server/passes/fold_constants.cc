@@ -49,10 +49,13 @@ bool Fold(Graph& graph, const Node& node, bool is_output) {
   if (!is_output && FoldQuantizedTranspose(graph, node)) return true;
   std::optional<std::vector<TensorPtr>> results = graph::EvaluateConstant(graph, node);
   if (!results) return false;
-  Value& value = graph.value(node.outputs[0]);
-  value.type = results->front()->type();
-  value.shape = results->front()->shape();
-  value.constant = std::move(results->front());
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == graph::kNoValue) continue;
+    Value& value = graph.value(node.outputs[i]);
+    value.type = (*results)[i]->type();
+    value.shape = (*results)[i]->shape();
+    value.constant = std::move((*results)[i]);
+  }
   return true;
 }
 

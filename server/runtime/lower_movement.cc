@@ -2,8 +2,10 @@
 
 #include <cstring>
 
+#include "kernels/gather.h"
 #include "kernels/pad.h"
 #include "server/base/status_macros.h"
+#include "server/graph/strided_copy.h"
 #include "server/runtime/lowering.h"
 
 namespace fourfold::runtime {
@@ -148,37 +150,65 @@ absl::Status LowerSlice(Lowering& lowering, const Node& node) {
   return lowering.DefineStored(out, dst);
 }
 
+// The integers of a constant table whose rows are dequantized when they are gathered; nothing where
+// they are moved as they are, or cannot be converted row by row.
+absl::StatusOr<std::optional<View>> QuantizedTable(Lowering& lowering, const Node& node,
+                                                   size_t axis) {
+  const graph::Value& table = lowering.value(node.inputs[0]);
+  const graph::Value& out = lowering.value(node.outputs[0]);
+  if (table.constant == nullptr || !table.quantization) return std::nullopt;
+  const bool bytes = table.type == ElementType::kInt8 || table.type == ElementType::kUint8;
+  const bool by_row = table.quantization->axis == 0 && axis == 0;
+  const bool moved = table.quantization == out.quantization && table.type == out.type;
+  if (!bytes || moved || !(table.quantization->per_tensor() || by_row)) return std::nullopt;
+  ASSIGN_OR_RETURN(View integers, lowering.Stored(node.inputs[0], LayoutWish::kRowMajor));
+  return integers;
+}
+
 absl::Status LowerGather(Lowering& lowering, const Node& node, const graph::Gather& gather) {
-  const ValueId out = node.outputs[0];
-  ASSIGN_OR_RETURN(const std::vector<int64_t> indices,
-                   ConstantIntegers(lowering, node, 1, "indices"));
-  constexpr size_t kMostIndices = 4096;
-  if (indices.size() > kMostIndices) {
-    return absl::UnimplementedError(absl::StrCat("node \"", node.name, "\": gathers ",
-                                                 indices.size(), " slices, at most ", kMostIndices,
-                                                 " are supported"));
-  }
-  ASSIGN_OR_RETURN(const View src, Source(lowering, node.inputs[0], out, LayoutWish::kRowMajor));
-  const Dims& image = src.spec.dims;
-  const auto axis = static_cast<size_t>(
-      gather.axis < 0 ? gather.axis + static_cast<int64_t>(image.size()) : gather.axis);
-  int64_t outer = 1;
-  int64_t inner = 1;
-  for (size_t i = 0; i < axis; ++i) outer *= image[i];
-  for (size_t i = axis + 1; i < image.size(); ++i) inner *= image[i];
-  const View dst = lowering.NewView(src.spec.type, lowering.shape(out));
-  const auto picked = static_cast<int64_t>(indices.size());
-  for (int64_t i = 0; i < picked; ++i) {
-    const int64_t from = indices[static_cast<size_t>(i)] < 0
-                             ? indices[static_cast<size_t>(i)] + image[axis]
-                             : indices[static_cast<size_t>(i)];
-    if (from < 0 || from >= image[axis]) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "node \"", node.name, "\": index ", from, " is outside of the ", image[axis], " slices"));
+  const ValueId table = node.inputs[0], out = node.outputs[0];
+  const auto rank = static_cast<int64_t>(lowering.shape(table).size());
+  const auto axis = static_cast<size_t>(gather.axis < 0 ? gather.axis + rank : gather.axis);
+  if (const graph::Tensor* known = lowering.graph().ConstantInput(node, 1)) {
+    const int64_t length = lowering.shape(table)[axis];
+    for (int64_t index : known->ToInt64()) {
+      if (index >= -length && index < length) continue;
+      return absl::InvalidArgumentError(absl::StrCat("node \"", node.name, "\": index ", index,
+                                                     " is outside of the ", length, " slices"));
     }
-    RETURN_IF_ERROR(lowering.AddCopy(src, dst, {outer, inner}, {image[axis] * inner, 1},
-                                     {picked * inner, 1}, from * inner, i * inner, "Gather"));
   }
+  ASSIGN_OR_RETURN(const View indices, lowering.Stored(node.inputs[1], LayoutWish::kRowMajor));
+  kernels::GatherSpec spec{.src = {}, .indices = indices.spec, .axis = axis, .params = {}};
+  ASSIGN_OR_RETURN(const std::optional<View> integers, QuantizedTable(lowering, node, axis));
+  View src;
+  ElementType type = ElementType::kFloat32;
+  if (integers) {
+    src = *integers;
+    const graph::Quantization& quantization = *lowering.value(table).quantization;
+    for (size_t i = 0; i < quantization.scale.size(); ++i) {
+      spec.params.push_back({quantization.scale[i], quantization.zero_point[i]});
+    }
+  } else {
+    ASSIGN_OR_RETURN(src, Source(lowering, table, out, LayoutWish::kRowMajor));
+    type = src.spec.type;
+  }
+  spec.src = src.spec;
+  const View dst = lowering.NewView(type, lowering.shape(out));
+  RETURN_IF_ERROR(lowering.Add(kernels::GatherKernels(), spec, {src, indices}, {dst},
+                               lowering.Info("Gather", dst)));
+  return integers ? lowering.DefineReal(out, dst) : lowering.DefineStored(out, dst);
+}
+
+// A copy whose result is row-major.
+template <typename MakeSpec>
+absl::Status LowerCopy(Lowering& lowering, const Node& node, const char* name,
+                       const MakeSpec& make) {
+  const ValueId out = node.outputs[0];
+  ASSIGN_OR_RETURN(const View src,
+                   Source(lowering, node.inputs[0], out, lowering.Preferred(node.inputs[0])));
+  const View dst = lowering.NewView(src.spec.type, lowering.shape(out));
+  RETURN_IF_ERROR(
+      lowering.Add(kernels::CopyKernels(), make(src.spec), {src}, {dst}, lowering.Info(name, dst)));
   return lowering.DefineStored(out, dst);
 }
 
@@ -204,14 +234,23 @@ absl::Status LowerPad(Lowering& lowering, const Node& node, const graph::Pad& pa
   ASSIGN_OR_RETURN(const View src,
                    Source(lowering, node.inputs[0], out, lowering.Preferred(node.inputs[0])));
   ASSIGN_OR_RETURN(const std::vector<int64_t> pads, ConstantIntegers(lowering, node, 1, "pads"));
+  const bool has_axes = node.input(3) != graph::kNoValue;
+  std::vector<int64_t> axes;
+  if (has_axes) {
+    ASSIGN_OR_RETURN(axes, ConstantIntegers(lowering, node, 3, "axes"));
+  }
   const View dst = lowering.NewView(src.spec.type, lowering.shape(out), src.spec.layout);
   kernels::PadSpec spec;
   spec.mode = static_cast<kernels::PadSpec::Mode>(pad.mode);
   spec.src = src.spec;
   spec.dst = dst.spec;
-  spec.begin.assign(pads.begin(), pads.begin() + static_cast<ptrdiff_t>(pads.size() / 2));
+  spec.begin = graph::PadsInFront(spec.src.dims.size(), pads, has_axes ? &axes : nullptr);
   if (spec.mode == kernels::PadSpec::Mode::kConstant) {
     const graph::Tensor* constant = lowering.graph().ConstantInput(node, 2);
+    if (constant == nullptr && node.input(2) != graph::kNoValue) {
+      return absl::UnimplementedError(
+          absl::StrCat("node \"", node.name, "\": a value to pad with that depends on the data"));
+    }
     if (constant != nullptr && constant->count() == 0) constant = nullptr;
     const float real = constant == nullptr ? 0.0f : constant->ToFloat()[0];
     if (result.quantization.has_value() && result.type == ElementType::kUint8) {
@@ -247,6 +286,19 @@ absl::Status LowerMovement(Lowering& lowering, const Node& node) {
   if (const auto* gather = node.as<graph::Gather>()) return LowerGather(lowering, node, *gather);
   if (node.as<graph::Expand>() != nullptr) return LowerExpand(lowering, node);
   if (const auto* pad = node.as<graph::Pad>()) return LowerPad(lowering, node, *pad);
+  if (const auto* op = node.as<graph::DepthToSpace>()) {
+    return LowerCopy(lowering, node, "DepthToSpace",
+                     [&](const kernels::TensorSpec& src) { return graph::CopyOf(*op, src); });
+  }
+  if (const auto* op = node.as<graph::SpaceToDepth>()) {
+    return LowerCopy(lowering, node, "SpaceToDepth",
+                     [&](const kernels::TensorSpec& src) { return graph::CopyOf(*op, src); });
+  }
+  if (node.as<graph::Tile>() != nullptr) {
+    const Dims& dims = lowering.shape(node.outputs[0]);
+    return LowerCopy(lowering, node, "Tile",
+                     [&](const kernels::TensorSpec& src) { return graph::CopyOfTile(src, dims); });
+  }
   return LowerPlain(lowering, node);
 }
 

@@ -99,7 +99,8 @@ absl::Status Lowering::LowerNode(const graph::Node& node) {
   if (node.as<graph::Reshape>() || node.as<graph::Flatten>() || node.as<graph::Squeeze>() ||
       node.as<graph::Unsqueeze>() || node.as<graph::Identity>() || node.as<graph::Transpose>() ||
       node.as<graph::Concat>() || node.as<graph::Slice>() || node.as<graph::Gather>() ||
-      node.as<graph::Expand>() || node.as<graph::Pad>()) {
+      node.as<graph::Expand>() || node.as<graph::Pad>() || node.as<graph::DepthToSpace>() ||
+      node.as<graph::SpaceToDepth>() || node.as<graph::Tile>()) {
     return LowerMovement(*this, node);
   }
   return LowerPlain(*this, node);

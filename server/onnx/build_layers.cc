@@ -210,7 +210,16 @@ absl::Status BuildDropout(NodeBuilder& node) {
       return absl::UnimplementedError("training_mode true");
     }
   }
-  node.Emit(graph::Identity{}, {node.input(0)});
+  node.Emit(graph::Identity{}, {node.input(0)}, {node.output(0)});
+  if (node.output_count() > 1) {  // the mask: everything is kept
+    const ValueId shape = node.NewValue("mask_shape");
+    node.Emit(graph::ShapeOf{}, {node.input(0)}, {shape});
+    const TensorPtr kept =
+        node.opset() < 10
+            ? graph::Tensor::Of(graph::DataType::kFloat32, {1}, std::vector<float>{1.0f})
+            : graph::Tensor::Of(graph::DataType::kBool, {1}, std::vector<uint8_t>{1});
+    node.Emit(graph::ConstantOfShape{.value = kept}, {shape}, {node.output(1)});
+  }
   return absl::OkStatus();
 }
 

@@ -86,6 +86,20 @@ absl::Status SplitBySizes(NodeBuilder& node, int64_t axis, const std::vector<int
   return absl::OkStatus();
 }
 
+// Parts whose sizes only a call will tell: running sums of the elements of `sizes`.
+void SplitByComputedSizes(NodeBuilder& node, int64_t axis, ValueId sizes) {
+  ValueId start = node.NewInt64s("start", {0});
+  for (int i = 0; i < node.output_count(); ++i) {
+    const ValueId size = node.NewValue("size"), end = node.NewValue("end");
+    node.Emit(graph::Slice{},
+              {sizes, node.NewInt64s("number", {i}), node.NewInt64s("number", {i + 1})}, {size});
+    node.Emit(graph::Binary{.operation = graph::Binary::Operation::kAdd, .activation = {}},
+              {start, size}, {end});
+    EmitSlice(node, start, end, axis, i);
+    start = end;
+  }
+}
+
 // Parts of ceil(dimension / outputs), the last one smaller. The dimension may be known only to a
 // call, so the bounds are computed from Shape; constant folding leaves numbers of it.
 absl::Status SplitEvenly(NodeBuilder& node, int64_t axis) {
@@ -150,7 +164,6 @@ absl::Status BuildPadAttributes(NodeBuilder& node) {
 
 absl::Status BuildPadInputs(NodeBuilder& node) {
   ASSIGN_OR_RETURN(const graph::Pad pad, ReadPadMode(node));
-  if (node.has_input(3)) return absl::UnimplementedError("axes");
   node.Emit(pad, node.inputs());
   return absl::OkStatus();
 }
@@ -277,17 +290,15 @@ absl::Status BuildSplitInputs(NodeBuilder& node) {
   }
   if (!node.has_input(1)) return SplitEvenly(node, axis);
   const TensorPtr sizes = node.Constant(1);
-  if (!sizes) return absl::UnimplementedError("sizes that are not constant");
+  if (!sizes) {
+    SplitByComputedSizes(node, axis, node.input(1));
+    return absl::OkStatus();
+  }
   if (sizes->type() != graph::DataType::kInt64) {
     return absl::InvalidArgumentError(
         absl::StrCat("input 1 is ", graph::TypeText(sizes->type()), ", int64 is wanted"));
   }
   return SplitBySizes(node, axis, sizes->ToInt64());
-}
-
-absl::Status BuildGather(NodeBuilder& node) {
-  node.Emit(graph::Gather{.axis = node.attributes().Int("axis", 0)}, node.inputs());
-  return absl::OkStatus();
 }
 
 absl::Status BuildExpand(NodeBuilder& node) {

@@ -49,9 +49,31 @@ absl::Status BuildSliceAttributes(NodeBuilder& node);
 absl::Status BuildSliceInputs(NodeBuilder& node);
 absl::Status BuildSplitAttributes(NodeBuilder& node);
 absl::Status BuildSplitInputs(NodeBuilder& node);
-absl::Status BuildGather(NodeBuilder& node);
 absl::Status BuildExpand(NodeBuilder& node);
 absl::Status BuildIdentity(NodeBuilder& node);
+
+// build_arrangement.cc
+absl::Status BuildCenterCropPad(NodeBuilder& node);
+absl::Status BuildCol2Im(NodeBuilder& node);
+absl::Status BuildDepthToSpace(NodeBuilder& node);
+absl::Status BuildReverseSequence(NodeBuilder& node);
+absl::Status BuildSize(NodeBuilder& node);
+absl::Status BuildSpaceToDepth(NodeBuilder& node);
+absl::Status BuildTile(NodeBuilder& node);
+absl::Status BuildTrilu(NodeBuilder& node);
+
+// build_selection.cc
+absl::Status BuildCompress(NodeBuilder& node);
+absl::Status BuildGather(NodeBuilder& node);
+absl::Status BuildGatherElements(NodeBuilder& node);
+absl::Status BuildGatherNd(NodeBuilder& node);
+absl::Status BuildNonZero(NodeBuilder& node);
+absl::Status BuildOneHot(NodeBuilder& node);
+absl::Status BuildScatterElements(NodeBuilder& node);
+absl::Status BuildScatterNd(NodeBuilder& node);
+absl::Status BuildTopKAttributes(NodeBuilder& node);
+absl::Status BuildTopKInputs(NodeBuilder& node);
+absl::Status BuildUnique(NodeBuilder& node);
 
 // build_constants.cc
 absl::Status BuildConstant(NodeBuilder& node);

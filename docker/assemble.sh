@@ -51,8 +51,8 @@ declare -A licence_of=(
 )
 # Those of what is linked statically or built in.
 licences=(
-  libabsl-dev libc-ares-dev libgrpc++-dev libjs-chart.js libonnx-dev libprotobuf-dev libre2-dev
-  libstb-dev nlohmann-json3-dev
+  libabsl-dev libc-ares-dev libflatbuffers-dev libgrpc++-dev libjs-chart.js libonnx-dev
+  libprotobuf-dev libre2-dev libstb-dev nlohmann-json3-dev
 )
 
 # take NAME FOLDER: a shared library into the image's FOLDER, then all that it needs.

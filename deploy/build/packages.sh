@@ -11,8 +11,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/progress.sh"
 
 packages=(
-  build-essential ccache cmake dpkg-dev ninja-build pkg-config
-  libabsl-dev libcivetweb-dev libgrpc++-dev libjs-chart.js libonnx-dev libprotobuf-dev
+  build-essential ccache cmake dpkg-dev flatbuffers-compiler ninja-build pkg-config
+  libabsl-dev libcivetweb-dev libflatbuffers-dev libgrpc++-dev libjs-chart.js libonnx-dev libprotobuf-dev
   libspdlog-dev libssl-dev libstb-dev libzip-dev nlohmann-json3-dev prometheus-cpp-dev
   protobuf-compiler protobuf-compiler-grpc zlib1g-dev
 )

@@ -25,8 +25,8 @@ case $arch in
 esac
 
 packages=(
-  libabsl-dev libc6-dev libcivetweb-dev libgrpc++-dev libonnx-dev libprotobuf-dev libspdlog-dev
-  libssl-dev libstb-dev libstdc++6 libzip-dev nlohmann-json3-dev prometheus-cpp-dev zlib1g-dev
+  libabsl-dev libc6-dev libcivetweb-dev libflatbuffers-dev libgrpc++-dev libonnx-dev libprotobuf-dev
+  libspdlog-dev libssl-dev libstb-dev libstdc++6 libzip-dev nlohmann-json3-dev prometheus-cpp-dev zlib1g-dev
 )
 
 cache=${FOURFOLD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fourfold}

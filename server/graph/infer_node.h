@@ -76,6 +76,12 @@ absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Op&) {
       absl::StrCat("node \"", view.node().name, "\": ", OperationName(view.node().operation)));
 }
 
+// infer_control.cc
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const If& branches);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Loop& loop);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Scan& scan);
+
+// infer_arrangement.cc, infer_selection.cc
 absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Col2Im& op);
 absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Compress& op);
 absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const DepthToSpace& op);

@@ -5,6 +5,7 @@
 #include "server/base/status_macros.h"
 #include "server/graph/evaluate.h"
 #include "server/graph/infer_node.h"
+#include "server/graph/inline_branches.h"
 #include "server/graph/shapes.h"
 
 namespace fourfold::graph {
@@ -105,15 +106,25 @@ absl::Status BindInput(Value& input, const Shape& shape) {
 absl::Status InferShapes(Graph& graph) { return Infer(graph, kShapeArithmeticBytes); }
 
 absl::StatusOr<Graph> BindInputShapes(const Graph& graph, const std::vector<Shape>& shapes) {
+  return BindInputs(graph, shapes, std::vector<TensorPtr>(graph.inputs.size()));
+}
+
+absl::StatusOr<Graph> BindInputs(const Graph& graph, const std::vector<Shape>& shapes,
+                                 const std::vector<TensorPtr>& contents) {
   if (shapes.size() != graph.inputs.size()) {
     return absl::InvalidArgumentError(
         absl::StrCat("got shapes of ", shapes.size(), " inputs, wanted ", graph.inputs.size()));
   }
   Graph bound = graph;
-  for (size_t i = 0; i < shapes.size(); ++i)
-    RETURN_IF_ERROR(BindInput(bound.value(bound.inputs[i]), shapes[i]));
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    Value& input = bound.value(bound.inputs[i]);
+    RETURN_IF_ERROR(BindInput(input, shapes[i]));
+    if (contents[i] != nullptr) input.constant = contents[i];
+  }
   constexpr size_t kEvaluateBytes = size_t{64} << 20;
-  RETURN_IF_ERROR(Infer(bound, kEvaluateBytes));
+  do {
+    RETURN_IF_ERROR(Infer(bound, kEvaluateBytes));
+  } while (InlineBranches(bound));
   RemoveDeadNodes(bound);
   for (const Node& node : bound.nodes) {
     for (ValueId id : node.outputs) {

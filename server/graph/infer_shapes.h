@@ -19,6 +19,11 @@ absl::Status InferShapes(Graph& graph);
 // unknown.
 absl::StatusOr<Graph> BindInputShapes(const Graph& graph, const std::vector<Shape>& shapes);
 
+// The same where the contents of some inputs are known too: one tensor per graph input, null where
+// they are not. Branches that are decided by them are taken.
+absl::StatusOr<Graph> BindInputs(const Graph& graph, const std::vector<Shape>& shapes,
+                                 const std::vector<TensorPtr>& contents);
+
 // Removes nodes none of whose outputs reaches a graph output. Values stay.
 void RemoveDeadNodes(Graph& graph);
 

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
-#include "server/runtime/executor.h"
+#include "server/runtime/program.h"
 
 namespace fourfold::quantize {
 namespace {
@@ -13,7 +13,6 @@ using graph::ValueId;
 
 struct Worker {
   runtime::Arena arena;
-  std::vector<std::vector<std::byte>> outputs;
   Observations observations;
   kernels::Sequential sequential;
 };
@@ -30,14 +29,12 @@ absl::StatusOr<Observations> Calibrate(const graph::Graph& graph, const SampleSe
       if (graph.value(id).type == graph::DataType::kFloat32) options.observed.push_back(id);
     }
   }
-  ASSIGN_OR_RETURN(const std::shared_ptr<const runtime::Plan> plan,
-                   runtime::CompilePlan(graph, binding.input_shapes, options));
+  kernels::PackedWeights packed;
+  options.packed = &packed;
+  constexpr size_t kPlansMax = 8;
+  const runtime::Program program(graph, options, kPlansMax);
 
   std::vector<Worker> states(static_cast<size_t>(workers));
-  for (Worker& state : states) {
-    for (const runtime::TensorInfo& output : plan->outputs())
-      state.outputs.emplace_back(output.bytes());
-  }
   const auto observe = [](Worker& state, ValueId id, const void* data, int64_t count) {
     state.observations[id].Observe({static_cast<const float*>(data), static_cast<size_t>(count)});
   };
@@ -46,20 +43,19 @@ absl::StatusOr<Observations> Calibrate(const graph::Graph& graph, const SampleSe
       samples, binding, samples.size(), workers,
       [&](int worker, int64_t, const std::vector<std::vector<std::byte>>& inputs) {
         Worker& state = states[static_cast<size_t>(worker)];
-        std::vector<const void*> in;
-        std::vector<void*> out;
-        for (const auto& input : inputs) in.push_back(input.data());
-        for (auto& output : state.outputs) out.push_back(output.data());
-        RETURN_IF_ERROR(runtime::Run(*plan, state.arena, in, out, state.sequential));
-        for (size_t i = 0; i < graph.inputs.size(); ++i) {
-          if (plan->inputs()[i].type != graph::DataType::kFloat32) continue;
-          observe(state, graph.inputs[i], in[i], graph::ElementCount(plan->inputs()[i].shape));
+        std::vector<runtime::TensorRef> refs;
+        for (size_t i = 0; i < inputs.size(); ++i) {
+          const graph::DataType type = graph.value(graph.inputs[i]).type;
+          const graph::Shape& shape = binding.input_shapes[i];
+          refs.push_back({type, shape, inputs[i].data()});
+          if (type != graph::DataType::kFloat32) continue;
+          observe(state, graph.inputs[i], inputs[i].data(), graph::ElementCount(shape));
         }
-        for (ValueId id : options.observed) {
-          const runtime::Observed seen = runtime::ObservedValue(*plan, state.arena, in, out, id);
-          if (seen.data == nullptr || seen.spec.type != graph::DataType::kFloat32) continue;
-          observe(state, id, seen.data, graph::ElementCount(seen.spec.dims));
-        }
+        const auto observer = [&](ValueId id, const kernels::TensorSpec& spec, const void* data) {
+          if (spec.type != graph::DataType::kFloat32) return;
+          observe(state, id, data, graph::ElementCount(spec.dims));
+        };
+        RETURN_IF_ERROR(program.Run(refs, state.arena, state.sequential, observer).status());
         const int64_t now = ++done;
         if (worker == 0 && progress) progress(static_cast<int>(now * 100 / samples.size()));
         return absl::OkStatus();

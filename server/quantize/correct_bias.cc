@@ -6,7 +6,7 @@
 #include "server/base/status_macros.h"
 #include "server/graph/infer_shapes.h"
 #include "server/quantize/weights.h"
-#include "server/runtime/executor.h"
+#include "server/runtime/program.h"
 
 namespace fourfold::quantize {
 namespace {
@@ -53,7 +53,6 @@ Graph TruncateAt(const Graph& graph, size_t index) {
 struct Worker {
   runtime::Arena arena;
   kernels::Sequential sequential;
-  std::vector<std::vector<std::byte>> outputs;
 };
 
 // What one sample adds to a value's means.
@@ -102,30 +101,31 @@ absl::StatusOr<std::map<ValueId, Means>> MeansOf(const Graph& graph,
   runtime::PlanOptions options;
   options.features = features;
   options.packed = &packed;
-  for (const Wanted& value : wanted) options.observed.push_back(value.id);
-  ASSIGN_OR_RETURN(const std::shared_ptr<const runtime::Plan> plan,
-                   runtime::CompilePlan(graph, binding.input_shapes, options));
-  std::vector<Worker> states(static_cast<size_t>(workers));
-  for (Worker& state : states) {
-    for (const runtime::TensorInfo& output : plan->outputs())
-      state.outputs.emplace_back(output.bytes());
+  std::map<ValueId, bool> matrix;
+  for (const Wanted& value : wanted) {
+    options.observed.push_back(value.id);
+    matrix[value.id] = value.matrix;
   }
+  constexpr size_t kPlansMax = 8;
+  const runtime::Program program(graph, options, kPlansMax);
+  std::vector<Worker> states(static_cast<size_t>(workers));
   const int64_t count = std::min(samples.size(), kSamplesMost);
   std::vector<std::map<ValueId, Sum>> by_sample(static_cast<size_t>(count));
   RETURN_IF_ERROR(VisitSamples(
       samples, binding, count, workers,
       [&](int worker, int64_t index, const std::vector<std::vector<std::byte>>& inputs) {
         Worker& state = states[static_cast<size_t>(worker)];
-        std::vector<const void*> in;
-        std::vector<void*> out;
-        for (const auto& input : inputs) in.push_back(input.data());
-        for (auto& output : state.outputs) out.push_back(output.data());
-        RETURN_IF_ERROR(runtime::Run(*plan, state.arena, in, out, state.sequential));
-        for (const Wanted& value : wanted) {
-          Sum& sum = by_sample[static_cast<size_t>(index)][value.id];
-          sum.positions = Accumulate(runtime::ObservedValue(*plan, state.arena, in, out, value.id),
-                                     value.matrix, sum.sums);
+        std::vector<runtime::TensorRef> refs;
+        for (size_t i = 0; i < inputs.size(); ++i) {
+          refs.push_back(
+              {graph.value(graph.inputs[i]).type, binding.input_shapes[i], inputs[i].data()});
         }
+        std::map<ValueId, Sum>& sums = by_sample[static_cast<size_t>(index)];
+        const auto observer = [&](ValueId id, const kernels::TensorSpec& spec, const void* data) {
+          Sum& sum = sums[id];
+          sum.positions = Accumulate({data, spec}, matrix.at(id), sum.sums);
+        };
+        RETURN_IF_ERROR(program.Run(refs, state.arena, state.sequential, observer).status());
         return absl::OkStatus();
       }));
   std::map<ValueId, Means> means;
@@ -133,7 +133,9 @@ absl::StatusOr<std::map<ValueId, Means>> MeansOf(const Graph& graph,
     Means& mean = means[value.id];
     double positions = 0;
     for (const auto& sums : by_sample) {  // in the order of samples, whoever computed them
-      const Sum& sum = sums.at(value.id);
+      const auto found = sums.find(value.id);
+      if (found == sums.end()) continue;  // not computed for this sample
+      const Sum& sum = found->second;
       mean.resize(sum.sums.size(), 0);
       for (size_t c = 0; c < mean.size(); ++c) mean[c] += sum.sums[c];
       positions += sum.positions;

@@ -39,12 +39,15 @@ struct Tally {
 struct Worker {
   runtime::Arena arena;
   kernels::Sequential sequential;
-  std::vector<std::vector<std::vector<std::byte>>> outputs;  // by model and output
-  std::vector<Tally> tallies;                                // by model
+  std::vector<Tally> tallies;  // by model
 };
 
-std::span<const float> Floats(const std::vector<std::byte>& bytes) {
-  return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
+std::vector<runtime::TensorRef> RefsTo(const runtime::Model& model, const SampleBinding& binding,
+                                       const std::vector<std::vector<std::byte>>& inputs) {
+  std::vector<runtime::TensorRef> refs;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    refs.push_back({model.inputs()[i].type, binding.input_shapes[i], inputs[i].data()});
+  return refs;
 }
 
 int64_t LargestIndex(std::span<const float> values) {
@@ -100,8 +103,17 @@ Evaluation Summarize(const Tally& tally, int64_t samples, bool labelled) {
 absl::Status CheckLabels(const runtime::Model& model, const SampleSet& samples) {
   if (samples.labels().empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const SampleBinding binding, BindSamples(model, samples, "evaluation samples"));
-  ASSIGN_OR_RETURN(const auto plan, model.PlanFor(binding.input_shapes));
-  const int64_t classes = graph::ElementCount(plan->outputs()[0].shape);
+  int64_t classes = 0;
+  RETURN_IF_ERROR(VisitSamples(
+      samples, binding, 1, 1,
+      [&](int, int64_t, const std::vector<std::vector<std::byte>>& inputs) -> absl::Status {
+        runtime::Arena arena;
+        kernels::Sequential sequential;
+        ASSIGN_OR_RETURN(const std::vector<graph::TensorPtr> outputs,
+                         model.Execute(RefsTo(model, binding, inputs), arena, sequential));
+        classes = outputs[0]->count();
+        return absl::OkStatus();
+      }));
   for (size_t i = 0; i < samples.labels().size(); ++i) {
     const int64_t label = samples.labels()[i];
     if (label >= 0 && label < classes) continue;
@@ -117,37 +129,28 @@ absl::StatusOr<std::vector<Evaluation>> Evaluate(
     const std::vector<std::shared_ptr<const runtime::Model>>& models, const SampleSet& samples,
     const SampleBinding& binding, int64_t count, int workers, const Progress& progress) {
   const int64_t end = count == 0 ? samples.size() : std::min(count, samples.size());
-  std::vector<std::shared_ptr<const runtime::Plan>> plans;
-  for (const auto& model : models) {
-    ASSIGN_OR_RETURN(plans.emplace_back(), model->PlanFor(binding.input_shapes));
-  }
   std::vector<Worker> states(static_cast<size_t>(workers));
-  for (Worker& state : states) {
-    state.tallies.resize(models.size());
-    for (const auto& plan : plans) {
-      auto& outputs = state.outputs.emplace_back();
-      for (const runtime::TensorInfo& output : plan->outputs())
-        outputs.emplace_back(output.bytes());
-    }
-  }
+  for (Worker& state : states) state.tallies.resize(models.size());
   const bool labelled = !samples.labels().empty();
   RETURN_IF_ERROR(CheckLabels(*models.front(), samples));
   std::atomic<int64_t> done{0};
   RETURN_IF_ERROR(VisitSamples(
       samples, binding, end, workers,
-      [&](int worker, int64_t index, const std::vector<std::vector<std::byte>>& inputs) {
+      [&](int worker, int64_t index,
+          const std::vector<std::vector<std::byte>>& inputs) -> absl::Status {
         Worker& state = states[static_cast<size_t>(worker)];
-        std::vector<const void*> in;
-        for (const auto& input : inputs) in.push_back(input.data());
+        const std::vector<runtime::TensorRef> refs = RefsTo(*models.front(), binding, inputs);
+        std::vector<graph::TensorPtr> references;
         for (size_t m = 0; m < models.size(); ++m) {
-          std::vector<void*> out;
-          for (auto& output : state.outputs[m]) out.push_back(output.data());
-          RETURN_IF_ERROR(runtime::Run(*plans[m], state.arena, in, out, state.sequential));
+          ASSIGN_OR_RETURN(const std::vector<graph::TensorPtr> outputs,
+                           models[m]->Execute(refs, state.arena, state.sequential));
+          if (m == 0) references = outputs;
           Tally& tally = state.tallies[m];
-          for (size_t o = 0; o < out.size(); ++o) {
-            if (plans[m]->outputs()[o].type != graph::DataType::kFloat32) continue;
-            const std::span<const float> reference = Floats(state.outputs[0][o]);
-            const std::span<const float> answer = Floats(state.outputs[m][o]);
+          for (size_t o = 0; o < outputs.size(); ++o) {
+            if (outputs[o]->type() != graph::DataType::kFloat32) continue;
+            const std::span<const float> reference = references[o]->as<float>();
+            const std::span<const float> answer = outputs[o]->as<float>();
+            if (answer.size() != reference.size()) continue;  // found another number of things
             Compare(reference, answer, tally);
             if (o != 0) continue;
             tally.agree += LargestIndex(reference) == LargestIndex(answer) ? 1 : 0;

@@ -13,6 +13,7 @@
 #include "server/quantize/choose_ranges.h"
 #include "server/quantize/correct_bias.h"
 #include "server/quantize/evaluate.h"
+#include "server/quantize/import_model.h"
 #include "server/quantize/measure.h"
 #include "server/quantize/precision.h"
 #include "server/quantize/weights.h"
@@ -108,7 +109,7 @@ class Maker {
                                       const SampleSet* evaluation) {
     RETURN_IF_ERROR(CheckOptions(options_, calibration));
     Say("import", 0, "reading the model");
-    ASSIGN_OR_RETURN(graph::Graph graph, onnx::Import(file, options_.limits));
+    ASSIGN_OR_RETURN(graph::Graph graph, ImportModel(file, options_.limits));
     Say("optimize", 0, "folding and fusing");
     RETURN_IF_ERROR(passes::Optimize(graph, {.fuse_residuals = false}));
     RETURN_IF_ERROR(CheckWeights(graph));

@@ -16,21 +16,51 @@ using Clock = std::chrono::steady_clock;
 
 // One model with the buffers that it runs on.
 struct Runner {
-  std::shared_ptr<const runtime::Plan> plan;
+  const runtime::Model* model = nullptr;
+  std::vector<graph::Shape> shapes;
+  std::shared_ptr<const runtime::Plan> plan;  // null for a dynamic model
   runtime::Arena arena;
   kernels::Parallel* parallel = nullptr;
   std::vector<std::vector<std::byte>> inputs;
   std::vector<std::vector<std::byte>> outputs;
   std::vector<int64_t> run_ns;
 
+  absl::Status Prepare(const std::vector<std::vector<std::byte>>& given) {
+    std::vector<const void*> in;
+    for (size_t i = 0; i < shapes.size(); ++i) {
+      const runtime::TensorInfo info{"", model->inputs()[i].type, shapes[i]};
+      inputs.emplace_back(info.bytes());
+      if (i < given.size() && given[i].size() == inputs[i].size()) inputs[i] = given[i];
+    }
+    for (const auto& input : inputs) in.push_back(input.data());
+    if (model->dynamic()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(plan, model->PlanFor(shapes, in));
+    for (const runtime::TensorInfo& output : plan->outputs()) outputs.emplace_back(output.bytes());
+    return absl::OkStatus();
+  }
+
+  // Faults are those of invented inputs.
   int64_t RunOnce() {
     std::vector<const void*> in;
     std::vector<void*> out;
-    for (const auto& input : inputs) in.push_back(input.data());
+    std::vector<runtime::TensorRef> refs;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      in.push_back(inputs[i].data());
+      refs.push_back({model->inputs()[i].type, shapes[i], inputs[i].data()});
+    }
     for (auto& output : outputs) out.push_back(output.data());
     const Clock::time_point start = Clock::now();
-    runtime::Run(*plan, arena, in, out, *parallel).IgnoreError();  // of invented inputs
+    if (plan != nullptr) {
+      runtime::Run(*plan, arena, in, out, *parallel).IgnoreError();
+    } else {
+      model->Execute(refs, arena, *parallel).IgnoreError();
+    }
     return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
+  }
+
+  std::vector<std::shared_ptr<const runtime::Plan>> Plans() const {
+    if (plan != nullptr) return {plan};
+    return model->CachedPlans();
   }
 };
 
@@ -56,19 +86,21 @@ report::Latency Summarize(std::vector<int64_t>& run_ns, int64_t batch, int threa
   return latency;
 }
 
-report::Executed DescribeExecution(const runtime::Plan& plan) {
+report::Executed DescribeExecution(std::span<const std::shared_ptr<const runtime::Plan>> plans) {
   report::Executed executed;
   int64_t total = 0;
   int64_t int8 = 0;
   int64_t half = 0;
   std::map<std::string, std::map<std::string, int64_t>>
       work;  // operation -> implementation -> macs
-  for (const runtime::StepInfo& step : plan.steps()) {
-    if (step.macs == 0) continue;
-    total += step.macs;
-    if (absl::StrContains(step.arithmetic, "int8")) int8 += step.macs;
-    if (step.arithmetic == "float16") half += step.macs;
-    work[absl::AsciiStrToLower(step.operation)][step.implementation] += step.macs;
+  for (const auto& plan : plans) {
+    for (const runtime::StepInfo& step : plan->steps()) {
+      if (step.macs == 0) continue;
+      total += step.macs;
+      if (absl::StrContains(step.arithmetic, "int8")) int8 += step.macs;
+      if (step.arithmetic == "float16") half += step.macs;
+      work[absl::AsciiStrToLower(step.operation)][step.implementation] += step.macs;
+    }
   }
   if (total > 0) {
     executed.int8_macs = static_cast<double>(int8) / static_cast<double>(total);
@@ -92,19 +124,12 @@ absl::StatusOr<std::vector<Measurement>> Measure(
   for (size_t m = 0; m < models.size(); ++m) {
     Runner& runner = runners[m];
     runner.parallel = options.parallel == nullptr ? &sequential : options.parallel;
-    std::vector<graph::Shape> shapes = options.shapes;
-    if (shapes.empty()) {
-      ASSIGN_OR_RETURN(shapes, models[m]->ShapesForBatch(options.batch));
+    runner.model = models[m].get();
+    runner.shapes = options.shapes;
+    if (runner.shapes.empty()) {
+      ASSIGN_OR_RETURN(runner.shapes, models[m]->ShapesForBatch(options.batch));
     }
-    ASSIGN_OR_RETURN(runner.plan, models[m]->PlanFor(shapes));
-    for (size_t i = 0; i < runner.plan->inputs().size(); ++i) {
-      runner.inputs.emplace_back(runner.plan->inputs()[i].bytes());
-      if (i < inputs.size() && inputs[i].size() == runner.inputs[i].size())
-        runner.inputs[i] = inputs[i];
-    }
-    for (const runtime::TensorInfo& output : runner.plan->outputs()) {
-      runner.outputs.emplace_back(output.bytes());
-    }
+    RETURN_IF_ERROR(runner.Prepare(inputs));
     for (int warm_up = 0; warm_up < 3; ++warm_up) runner.RunOnce();
   }
 
@@ -127,10 +152,12 @@ absl::StatusOr<std::vector<Measurement>> Measure(
   for (size_t m = 0; m < models.size(); ++m) {
     Measurement measurement;
     measurement.latency = Summarize(runners[m].run_ns, options.batch, models[m]->options().threads);
+    const std::vector<std::shared_ptr<const runtime::Plan>> plans = runners[m].Plans();
+    size_t constants = 0;
+    for (const auto& plan : plans) constants += plan->constant_bytes();
     measurement.resident_bytes =
-        static_cast<int64_t>(models[m]->weight_bytes() + runners[m].plan->constant_bytes() +
-                             runners[m].plan->arena_bytes());
-    measurement.executed = DescribeExecution(*runners[m].plan);
+        static_cast<int64_t>(models[m]->weight_bytes() + constants + runners[m].arena.bytes());
+    measurement.executed = DescribeExecution(plans);
     measurements.push_back(std::move(measurement));
   }
   return measurements;

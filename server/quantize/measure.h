@@ -40,6 +40,6 @@ report::Latency Summarize(std::vector<int64_t>& run_ns, int64_t batch, int threa
 
 // What a plan executes: shares of multiply-accumulates, and per operation the implementation that
 // does most of the work.
-report::Executed DescribeExecution(const runtime::Plan& plan);
+report::Executed DescribeExecution(std::span<const std::shared_ptr<const runtime::Plan>> plans);
 
 }  // namespace fourfold::quantize

@@ -13,6 +13,7 @@ namespace fourfold::registry {
 namespace {
 
 absl::Status Warm(const runtime::Model& model) {
+  if (model.dynamic() || model.wants_contents()) return absl::OkStatus();
   const auto shapes = model.ShapesForBatch(1);
   if (!shapes.ok()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::shared_ptr<const runtime::Plan> plan, model.PlanFor(*shapes));

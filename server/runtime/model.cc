@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/graph/contents.h"
 
 namespace fourfold::runtime {
 namespace {
@@ -25,6 +26,15 @@ bool FirstVaries(const std::vector<TensorInfo>& tensors) {
   return !tensors.empty();
 }
 
+PlanOptions OptionsFor(const ModelOptions& model, kernels::PackedWeights* packed) {
+  PlanOptions options;
+  options.features = model.features;
+  options.threads = model.threads;
+  options.packed = packed;
+  options.engine = model.engine;
+  return options;
+}
+
 }  // namespace
 
 Model::Model(graph::Graph graph, ModelOptions options)
@@ -32,8 +42,10 @@ Model::Model(graph::Graph graph, ModelOptions options)
       options_(std::move(options)),
       inputs_(Describe(graph_, graph_.inputs)),
       outputs_(Describe(graph_, graph_.outputs)),
-      batchable_(FirstVaries(inputs_) && FirstVaries(outputs_)),
-      packed_(std::make_unique<kernels::PackedWeights>()) {}
+      packed_(std::make_unique<kernels::PackedWeights>()),
+      program_(graph_, OptionsFor(options_, packed_.get()), options_.plans_max) {
+  batchable_ = FirstVaries(inputs_) && FirstVaries(outputs_) && !dynamic() && !wants_contents();
+}
 
 absl::StatusOr<std::vector<graph::Shape>> Model::ShapesForBatch(int64_t batch) const {
   std::vector<graph::Shape> shapes;
@@ -57,47 +69,42 @@ absl::StatusOr<std::vector<graph::Shape>> Model::ShapesForBatch(int64_t batch) c
   return shapes;
 }
 
-std::shared_ptr<const Plan> Model::Cached(const std::vector<graph::Shape>& shapes) const {
-  const absl::MutexLock lock(&mutex_);
-  for (auto entry = plans_.begin(); entry != plans_.end(); ++entry) {
-    if (entry->shapes != shapes) continue;
-    plans_.splice(plans_.begin(), plans_, entry);
-    return plans_.front().plan;
-  }
-  return nullptr;
-}
-
 absl::StatusOr<std::shared_ptr<const Plan>> Model::Compile(const std::vector<graph::Shape>& shapes,
                                                            size_t arena_bytes_max) const {
-  PlanOptions options;
-  options.arena_bytes_max = arena_bytes_max;
-  options.features = options_.features;
-  options.threads = options_.threads;
-  options.packed = packed_.get();
-  options.engine = options_.engine;
-  return CompilePlan(graph_, shapes, options);
+  RETURN_IF_ERROR(CheckStatic());
+  return program_.plan().Compile(shapes, {}, arena_bytes_max);
 }
 
 absl::StatusOr<std::shared_ptr<const Plan>> Model::PlanFor(
-    const std::vector<graph::Shape>& shapes) const {
-  if (std::shared_ptr<const Plan> plan = Cached(shapes)) return plan;
-  const absl::MutexLock one(&compiling_);
-  if (std::shared_ptr<const Plan> plan = Cached(shapes)) return plan;  // somebody else made it
-  ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Compile(shapes));
-  const absl::MutexLock lock(&mutex_);
-  plans_.push_front({shapes, plan});
-  if (plans_.size() > options_.plans_max) plans_.pop_back();
-  return plan;
+    const std::vector<graph::Shape>& shapes, std::span<const void* const> inputs) const {
+  RETURN_IF_ERROR(CheckStatic());
+  return program_.plan().Get(shapes, inputs);
 }
 
-size_t Model::weight_bytes() const {
-  size_t bytes = packed_->bytes();
-  std::set<const void*> counted;
-  for (size_t i = 0; i < graph_.value_count(); ++i) {
-    const graph::TensorPtr& constant = graph_.value(static_cast<graph::ValueId>(i)).constant;
+absl::Status Model::CheckStatic() const {
+  if (!dynamic()) return absl::OkStatus();
+  return absl::FailedPreconditionError("the model's shapes depend on data: no plan runs all of it");
+}
+
+namespace {
+
+size_t ConstantBytes(const graph::Graph& graph, std::set<const void*>& counted) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < graph.value_count(); ++i) {
+    const graph::TensorPtr& constant = graph.value(static_cast<graph::ValueId>(i)).constant;
     if (constant != nullptr && counted.insert(constant->data()).second) bytes += constant->bytes();
   }
+  for (const graph::Node& node : graph.nodes) {
+    for (const auto& body : graph::Bodies(node.operation)) bytes += ConstantBytes(*body, counted);
+  }
   return bytes;
+}
+
+}  // namespace
+
+size_t Model::weight_bytes() const {
+  std::set<const void*> counted;
+  return packed_->bytes() + ConstantBytes(graph_, counted);
 }
 
 }  // namespace fourfold::runtime

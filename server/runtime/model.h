@@ -1,14 +1,12 @@
 #pragma once
 
-#include <list>
 #include <memory>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "server/graph/graph.h"
 #include "server/runtime/plan.h"
+#include "server/runtime/program.h"
 
 namespace fourfold::runtime {
 
@@ -16,7 +14,7 @@ struct ModelOptions {
   kernels::CpuFeatures features = kernels::DetectCpuFeatures();
   int threads = 1;        // of each run
   std::string engine;     // only this engine's kernels; empty: any
-  size_t plans_max = 16;  // cached plans; the least recently used one goes first
+  size_t plans_max = 16;  // cached plans (of each part); the least recently used one goes first
   size_t batch_arena_bytes_max = size_t{128} << 20;  // of a run of several requests; larger: fewer
 };
 
@@ -38,10 +36,22 @@ class Model {
   // INVALID_ARGUMENT if other dimensions are unknown, or batch != 1 and the model is not batchable.
   absl::StatusOr<std::vector<graph::Shape>> ShapesForBatch(int64_t batch) const;
 
-  // The plan for these input shapes, from the cache or compiled into it. Plans are compiled one
-  // after another; who finds his in the cache does not wait for that.
+  // Shapes or branches depend on data: no plan runs all of it, only Execute does.
+  bool dynamic() const { return !program_.single_plan(); }
+  // Contents of some inputs decide shapes: plans want to see them.
+  bool wants_contents() const { return program_.wants_contents(); }
+
+  // Runs any model on one set of inputs, in the model's order.
+  absl::StatusOr<std::vector<graph::TensorPtr>> Execute(std::span<const TensorRef> inputs,
+                                                        Arena& arena,
+                                                        kernels::Parallel& parallel) const {
+    return program_.Run(inputs, arena, parallel);
+  }
+
+  // The plan for these input shapes (and contents, where they are wanted), from the cache or
+  // compiled into it. Not of a dynamic model: FAILED_PRECONDITION.
   absl::StatusOr<std::shared_ptr<const Plan>> PlanFor(
-      const std::vector<graph::Shape>& shapes) const;
+      const std::vector<graph::Shape>& shapes, std::span<const void* const> inputs = {}) const;
 
   // A plan for these input shapes that the cache does not keep. RESOURCE_EXHAUSTED if a run would
   // take more than arena_bytes_max.
@@ -49,16 +59,14 @@ class Model {
       const std::vector<graph::Shape>& shapes,
       size_t arena_bytes_max = PlanOptions().arena_bytes_max) const;
 
+  // Plans now in memory.
+  std::vector<std::shared_ptr<const Plan>> CachedPlans() const { return program_.CachedPlans(); }
+
   // Packed weights and plan constants now in memory.
   size_t weight_bytes() const;
 
  private:
-  struct Entry {
-    std::vector<graph::Shape> shapes;
-    std::shared_ptr<const Plan> plan;
-  };
-
-  std::shared_ptr<const Plan> Cached(const std::vector<graph::Shape>& shapes) const;
+  absl::Status CheckStatic() const;
 
   const graph::Graph graph_;
   const ModelOptions options_;
@@ -66,10 +74,7 @@ class Model {
   std::vector<TensorInfo> outputs_;
   bool batchable_ = false;
   const std::unique_ptr<kernels::PackedWeights> packed_;  // outlives the plans
-
-  mutable absl::Mutex compiling_;  // taken before mutex_
-  mutable absl::Mutex mutex_;
-  mutable std::list<Entry> plans_ ABSL_GUARDED_BY(mutex_);  // most recently used first
+  const Program program_;
 };
 
 }  // namespace fourfold::runtime

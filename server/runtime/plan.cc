@@ -25,7 +25,13 @@ size_t Plan::constant_bytes() const { return impl_->constant_bytes; }
 absl::StatusOr<std::shared_ptr<const Plan>> CompilePlan(const graph::Graph& graph,
                                                         const std::vector<graph::Shape>& shapes,
                                                         const PlanOptions& options) {
-  ASSIGN_OR_RETURN(const graph::Graph bound, graph::BindInputShapes(graph, shapes));
+  return CompilePlan(graph, shapes, std::vector<graph::TensorPtr>(graph.inputs.size()), options);
+}
+
+absl::StatusOr<std::shared_ptr<const Plan>> CompilePlan(
+    const graph::Graph& graph, const std::vector<graph::Shape>& shapes,
+    const std::vector<graph::TensorPtr>& contents, const PlanOptions& options) {
+  ASSIGN_OR_RETURN(const graph::Graph bound, graph::BindInputs(graph, shapes, contents));
   Lowering lowering(bound, options);
   RETURN_IF_ERROR(lowering.Run());
   std::unique_ptr<Plan::Impl> impl = lowering.Take();

@@ -66,4 +66,10 @@ absl::StatusOr<std::shared_ptr<const Plan>> CompilePlan(const graph::Graph& grap
                                                         const std::vector<graph::Shape>& shapes,
                                                         const PlanOptions& options);
 
+// The same for known contents of some inputs (one per graph input, null where any will do): the
+// plan is right for these contents only.
+absl::StatusOr<std::shared_ptr<const Plan>> CompilePlan(
+    const graph::Graph& graph, const std::vector<graph::Shape>& shapes,
+    const std::vector<graph::TensorPtr>& contents, const PlanOptions& options);
+
 }  // namespace fourfold::runtime

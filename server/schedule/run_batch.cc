@@ -63,14 +63,40 @@ std::vector<std::vector<OutputTensor>> Scatter(const runtime::Plan& plan, size_t
   return results;
 }
 
+// A model whose shapes depend on data: its outputs are known when it has run.
+absl::StatusOr<BatchResult> RunDynamic(const Job& job, WorkerMemory& memory,
+                                       kernels::Parallel& parallel, const base::Clock& clock) {
+  const runtime::Model& model = *job.variant->model;
+  std::vector<runtime::TensorRef> inputs;
+  for (size_t i = 0; i < job.inputs.size(); ++i)
+    inputs.push_back({model.inputs()[i].type, job.shapes[i], job.inputs[i].data()});
+  const absl::Time start = clock.Now();
+  ASSIGN_OR_RETURN(const std::vector<graph::TensorPtr> outputs,
+                   model.Execute(inputs, memory.arena, parallel));
+  const absl::Time computed = clock.Now();
+  std::vector<OutputTensor> results;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const graph::Tensor& output = *outputs[i];
+    results.push_back({{model.outputs()[i].name, output.type(), output.shape()},
+                       std::string(static_cast<const char*>(output.data()), output.bytes())});
+  }
+  BatchResult result{.outputs = {},
+                     .input = absl::ZeroDuration(),
+                     .compute = computed - start,
+                     .output = clock.Now() - computed};
+  result.outputs.push_back(std::move(results));
+  return result;
+}
+
 // On the job's own input and the answer's own memory: nothing is copied.
 absl::StatusOr<BatchResult> RunSingle(const Job& job, WorkerMemory& memory,
                                       kernels::Parallel& parallel, const base::Clock& clock) {
+  if (job.variant->model->dynamic()) return RunDynamic(job, memory, parallel, clock);
   const absl::Time start = clock.Now();
-  ASSIGN_OR_RETURN(const std::shared_ptr<const runtime::Plan> plan,
-                   job.variant->model->PlanFor(job.shapes));
   std::vector<const void*> inputs;
   for (const auto& input : job.inputs) inputs.push_back(input.data());
+  ASSIGN_OR_RETURN(const std::shared_ptr<const runtime::Plan> plan,
+                   job.variant->model->PlanFor(job.shapes, inputs));
   std::vector<OutputTensor> results;
   results.reserve(plan->outputs().size());
   std::vector<void*> outputs;

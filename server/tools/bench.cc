@@ -9,8 +9,8 @@
 #include "client/cli/table.h"
 #include "server/base/file.h"
 #include "server/base/status_macros.h"
-#include "server/onnx/import.h"
 #include "server/passes/passes.h"
+#include "server/quantize/import_model.h"
 #include "server/registry/pool_parallel.h"
 #include "server/runtime/executor.h"
 #include "server/runtime/model.h"
@@ -27,7 +27,7 @@ double MillisecondsSince(Clock::time_point start) {
 absl::StatusOr<std::shared_ptr<const runtime::Model>> Load(const std::string& path,
                                                            const BenchOptions& options) {
   ASSIGN_OR_RETURN(const base::MappedFile file, base::MappedFile::Open(path));
-  ASSIGN_OR_RETURN(graph::Graph graph, onnx::Import(file.bytes()));
+  ASSIGN_OR_RETURN(graph::Graph graph, quantize::ImportModel(file.bytes()));
   RETURN_IF_ERROR(passes::Optimize(graph));
   runtime::ModelOptions model_options;
   model_options.features = options.features;
@@ -35,7 +35,9 @@ absl::StatusOr<std::shared_ptr<const runtime::Model>> Load(const std::string& pa
   model_options.engine = options.engine;
   auto model = std::make_shared<const runtime::Model>(std::move(graph), model_options);
   ASSIGN_OR_RETURN(const std::vector<graph::Shape> shapes, model->ShapesForBatch(options.batch));
-  RETURN_IF_ERROR(model->PlanFor(shapes).status());
+  if (!model->dynamic() && !model->wants_contents()) {
+    RETURN_IF_ERROR(model->PlanFor(shapes).status());
+  }
   return model;
 }
 

@@ -7,12 +7,12 @@ A folder includes itself and folders of lower levels, never its own level or abo
     5  server/rpc  server/http
     4  server/schedule  server/publish
     3  server/registry  server/quantize
-    2  server/runtime  server/onnx  server/passes
+    2  server/runtime  server/onnx  server/tflite  server/passes
     1  server/graph  server/store  server/telemetry  server/report
     0  server/base  kernels  proto
 
 Beside the ladder: kernels includes only kernels; proto is seen by server/rpc, server/server.*, client
-and tests only (the generated onnx messages are server/onnx's own); client includes client and proto,
+and tests only (the generated onnx messages are server/onnx's own, the flatbuffers tables server/tflite's); client includes client and proto,
 loadtest also client, neither anything of server or kernels; server/tools may read samples with
 client/samples. Of client/cli, server/tools and loadtest share flags, tables and progress lines only.
 Tests see everything.
@@ -31,7 +31,7 @@ import unittest
 LEVELS = {
     "kernels": 0, "proto": 0, "server/base": 0,
     "server/graph": 1, "server/store": 1, "server/telemetry": 1, "server/report": 1,
-    "server/runtime": 2, "server/onnx": 2, "server/passes": 2,
+    "server/runtime": 2, "server/onnx": 2, "server/tflite": 2, "server/passes": 2,
     "server/registry": 3, "server/quantize": 3,
     "server/schedule": 4, "server/publish": 4,
     "server/rpc": 5, "server/http": 5,

@@ -15,7 +15,7 @@
 #include "server/base/status_macros.h"
 #include "server/onnx/import.h"
 #include "server/passes/passes.h"
-#include "server/runtime/plan.h"
+#include "server/runtime/program.h"
 
 namespace fourfold::testing {
 namespace {
@@ -23,13 +23,23 @@ namespace {
 absl::Status Load(const std::string& bytes) {
   ASSIGN_OR_RETURN(graph::Graph graph, onnx::Import(std::as_bytes(std::span(bytes))));
   RETURN_IF_ERROR(passes::Optimize(graph));
-  std::vector<graph::Shape> shapes;
+  std::vector<graph::TensorPtr> zeros;
+  std::vector<runtime::TensorRef> inputs;
   for (const graph::ValueId id : graph.inputs) {
-    graph::Shape shape = graph.value(id).shape.value_or(graph::Shape());
+    const graph::Value& value = graph.value(id);
+    graph::Shape shape = value.shape.value_or(graph::Shape());
     for (int64_t& dim : shape) dim = dim == graph::kUnknownDim ? 1 : dim;
-    shapes.push_back(std::move(shape));
+    const auto bytes =
+        static_cast<size_t>(graph::ElementCount(shape)) * graph::ElementSize(value.type);
+    zeros.push_back(graph::Tensor::Copy(value.type, shape, std::vector<std::byte>(bytes)));
+    inputs.push_back({value.type, std::move(shape), zeros.back()->data()});
   }
-  return runtime::CompilePlan(graph, shapes, {}).status();
+  constexpr size_t kPlansMax = 4;
+  kernels::PackedWeights packed;
+  const runtime::Program program(graph, {.packed = &packed}, kPlansMax);
+  runtime::Arena arena;
+  kernels::Sequential sequential;
+  return program.Run(inputs, arena, sequential).status();
 }
 
 [[noreturn]] void ReportAndExit(int fd, const absl::Status& status) {

@@ -1,5 +1,3 @@
-#include "server/graph/dynamic_selection.h"
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -9,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "kernels/arithmetic.h"
 #include "server/base/status_macros.h"
+#include "server/graph/dynamic_operation.h"
 #include "server/graph/evaluate_numbers.h"
 #include "server/graph/shapes.h"
 
@@ -18,12 +17,10 @@ namespace {
 
 using Tensors = absl::StatusOr<std::vector<TensorPtr>>;
 
-absl::Status RequireInputs(std::span<const Tensor* const> inputs, size_t count,
-                           absl::string_view operation) {
+absl::Status RequireInputs(std::span<const Tensor* const> inputs, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     if (i < inputs.size() && inputs[i] != nullptr) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat(operation, ": input ", i, " is missing, wanted ", count));
+    return absl::InvalidArgumentError(absl::StrCat("input ", i, " is missing, wanted ", count));
   }
   return absl::OkStatus();
 }
@@ -35,8 +32,7 @@ struct Slices {
   size_t axis = 0;
 };
 
-absl::StatusOr<Slices> SlicesOf(const Tensor& x, std::optional<int64_t> axis,
-                                absl::string_view operation) {
+absl::StatusOr<Slices> SlicesOf(const Tensor& x, std::optional<int64_t> axis) {
   Slices slices;
   if (!axis) {
     slices.length = x.count();
@@ -45,8 +41,7 @@ absl::StatusOr<Slices> SlicesOf(const Tensor& x, std::optional<int64_t> axis,
   }
   const std::optional<size_t> dim = NormalizeAxis(*axis, x.shape().size());
   if (!dim) {
-    return absl::InvalidArgumentError(absl::StrCat(operation, ": got axis ", *axis, " of ",
-                                                   ShapeText(x.shape()),
+    return absl::InvalidArgumentError(absl::StrCat("got axis ", *axis, " of ", ShapeText(x.shape()),
                                                    ", wanted one of its dimensions"));
   }
   slices.axis = *dim;
@@ -164,8 +159,8 @@ class SliceOrder {
 
 }  // namespace
 
-Tensors RunNonZero(std::span<const Tensor* const> inputs) {
-  RETURN_IF_ERROR(RequireInputs(inputs, 1, "NonZero"));
+Tensors RunDynamic(const NonZero&, std::span<const Tensor* const> inputs) {
+  RETURN_IF_ERROR(RequireInputs(inputs, 1));
   const Tensor& x = *inputs[0];
   const size_t element = ElementSize(x.type());
   const std::span<const std::byte> source = BytesOf(x);
@@ -184,14 +179,14 @@ Tensors RunNonZero(std::span<const Tensor* const> inputs) {
   return std::vector<TensorPtr>{Tensor::Of(DataType::kInt64, {rank, count}, indices)};
 }
 
-Tensors RunCompress(const Compress& compress, std::span<const Tensor* const> inputs) {
-  RETURN_IF_ERROR(RequireInputs(inputs, 2, "Compress"));
+Tensors RunDynamic(const Compress& compress, std::span<const Tensor* const> inputs) {
+  RETURN_IF_ERROR(RequireInputs(inputs, 2));
   const Tensor &x = *inputs[0], &condition = *inputs[1];
-  ASSIGN_OR_RETURN(const Slices slices, SlicesOf(x, compress.axis, "Compress"));
+  ASSIGN_OR_RETURN(const Slices slices, SlicesOf(x, compress.axis));
   if (condition.type() != DataType::kBool || condition.shape().size() != 1 ||
       condition.count() > slices.length) {
     return absl::InvalidArgumentError(
-        absl::StrCat("Compress: got a condition of ", TypeText(condition.type()), " ",
+        absl::StrCat("got a condition of ", TypeText(condition.type()), " ",
                      ShapeText(condition.shape()), ", wanted at most ", slices.length, " bool"));
   }
   std::vector<int64_t> picked;
@@ -202,10 +197,10 @@ Tensors RunCompress(const Compress& compress, std::span<const Tensor* const> inp
   return std::vector<TensorPtr>{Select(x, slices, picked)};
 }
 
-Tensors RunUnique(const Unique& unique, std::span<const Tensor* const> inputs) {
-  RETURN_IF_ERROR(RequireInputs(inputs, 1, "Unique"));
+Tensors RunDynamic(const Unique& unique, std::span<const Tensor* const> inputs) {
+  RETURN_IF_ERROR(RequireInputs(inputs, 1));
   const Tensor& x = *inputs[0];
-  ASSIGN_OR_RETURN(const Slices slices, SlicesOf(x, unique.axis, "Unique"));
+  ASSIGN_OR_RETURN(const Slices slices, SlicesOf(x, unique.axis));
   const SliceOrder order(x, slices);
   std::vector<int64_t> sorted(static_cast<size_t>(slices.length));
   std::iota(sorted.begin(), sorted.end(), 0);

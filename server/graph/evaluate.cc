@@ -1,5 +1,7 @@
 #include "server/graph/evaluate.h"
 
+#include "server/graph/contents.h"
+#include "server/graph/dynamic_operation.h"
 #include "server/graph/evaluate_numbers.h"
 #include "server/graph/infer_node.h"
 #include "server/graph/plain_kernels.h"
@@ -259,6 +261,19 @@ bool AreBounded(const Node& node, const std::vector<Inferred>& inferred, size_t 
   return true;
 }
 
+// Operations whose results are as long as the data say.
+std::optional<std::vector<TensorPtr>> EvaluateDynamic(const Node& node,
+                                                      const std::vector<const Tensor*>& inputs,
+                                                      size_t max_bytes) {
+  absl::StatusOr<std::vector<TensorPtr>> results =
+      std::visit([&](const auto& op) { return RunDynamic(op, inputs); }, node.operation);
+  if (!results.ok() || results->size() < node.outputs.size()) return std::nullopt;
+  size_t bytes = 0;
+  for (const TensorPtr& result : *results) bytes += result->bytes();
+  if (bytes > max_bytes) return std::nullopt;
+  return *std::move(results);
+}
+
 }  // namespace
 
 std::optional<std::vector<TensorPtr>> EvaluateConstant(const Graph& graph, const Node& node,
@@ -279,7 +294,9 @@ std::optional<std::vector<TensorPtr>> EvaluateConstant(const Graph& graph, const
     inputs.push_back(value.constant.get());
   }
   const absl::StatusOr<std::vector<Inferred>> inferred = InferNode(NodeView(graph, node, nullptr));
-  if (!inferred.ok() || !AreBounded(node, *inferred, max_bytes)) return std::nullopt;
+  if (!inferred.ok()) return std::nullopt;
+  if (IsDynamic(node.operation)) return EvaluateDynamic(node, inputs, max_bytes);
+  if (!AreBounded(node, *inferred, max_bytes)) return std::nullopt;
   if (node.outputs.size() == 1) {
     const Inferred& only = inferred->front();
     TensorPtr result = Evaluate({node, inputs, only.type, *only.shape}, graph);

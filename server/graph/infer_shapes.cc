@@ -52,6 +52,60 @@ bool LearnContents(Graph& graph, const Node& node, KnownContents& contents) {
   return value.constant != nullptr;
 }
 
+absl::Status Infer(Graph& graph, size_t evaluate_bytes);
+
+// An input of a body, as far as it is the same each time the body runs.
+struct BodyInput {
+  size_t index = 0;            // among the body's inputs
+  ValueId outside = kNoValue;  // what it is given
+  bool whole = true;           // shape and contents too, not the type alone
+};
+
+// Infers a body from what its node is given.
+absl::Status InferBody(const Graph& graph, const std::vector<BodyInput>& inputs,
+                       size_t evaluate_bytes, std::shared_ptr<const Graph>& body) {
+  Graph inner = *body;
+  for (const BodyInput& given : inputs) {
+    if (given.outside == kNoValue || given.index >= inner.inputs.size()) continue;
+    const Value& source = graph.value(given.outside);
+    Value& input = inner.value(inner.inputs[given.index]);
+    input.type = source.quantization ? DataType::kFloat32 : source.type;
+    if (!given.whole) continue;
+    input.shape = source.shape;
+    if (!source.quantization) input.constant = source.constant;
+  }
+  RETURN_IF_ERROR(Infer(inner, evaluate_bytes));
+  body = std::make_shared<const Graph>(std::move(inner));
+  return absl::OkStatus();
+}
+
+// Infers the graphs inside a node.
+absl::Status InferBodies(const Graph& graph, Node& node, size_t evaluate_bytes) {
+  std::vector<BodyInput> inputs;
+  const auto captured = [&](size_t own, size_t first) {  // the body's inputs behind its own
+    for (size_t i = first; i < node.inputs.size(); ++i)
+      inputs.push_back({own + i - first, node.inputs[i], true});
+  };
+  if (auto* branches = node.as<If>()) {
+    captured(0, 1);
+    RETURN_IF_ERROR(InferBody(graph, inputs, evaluate_bytes, branches->then_branch));
+    return InferBody(graph, inputs, evaluate_bytes, branches->else_branch);
+  }
+  if (auto* loop = node.as<Loop>()) {
+    const auto own = static_cast<size_t>(loop->carried) + 2;
+    for (size_t i = 2; i < own; ++i) inputs.push_back({i, node.inputs[i], false});
+    captured(own, own);
+    return InferBody(graph, inputs, evaluate_bytes, loop->body);
+  }
+  if (auto* scan = node.as<Scan>()) {
+    const auto own = static_cast<size_t>(scan->states + scan->sequences);
+    for (size_t i = 0; i < own; ++i) inputs.push_back({i, node.inputs[i], false});
+    captured(own, own);
+    return InferBody(graph, inputs, evaluate_bytes, scan->body);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Infer(Graph& graph, size_t evaluate_bytes) {
   for (ValueId id : graph.inputs) {
     const Value& input = graph.value(id);
@@ -63,7 +117,8 @@ absl::Status Infer(Graph& graph, size_t evaluate_bytes) {
   }
   KnownContents contents;
   std::set<const Node*> evaluated;
-  for (const Node& node : graph.nodes) {
+  for (Node& node : graph.nodes) {
+    RETURN_IF_ERROR(InferBodies(graph, node, evaluate_bytes));
     if (BecomesConstant(graph, node, evaluate_bytes)) {
       evaluated.insert(&node);
       continue;

@@ -94,6 +94,11 @@ const ::onnx::TensorProto* Attributes::Tensor(const std::string& name) {
   return attribute ? &attribute->t() : nullptr;
 }
 
+const ::onnx::GraphProto* Attributes::Graph(const std::string& name) {
+  const AttributeProto* attribute = Read(name, AttributeProto::GRAPH);
+  return attribute ? &attribute->g() : nullptr;
+}
+
 void Attributes::Require(const std::string& name) {
   if (Find(name) == nullptr && error_.ok()) {
     error_ = absl::InvalidArgumentError(absl::StrCat("attribute ", Quoted(name), " is missing"));

@@ -26,6 +26,7 @@ class Attributes {
   std::vector<int64_t> Ints(const std::string& name);          // empty where absent
   std::vector<float> Floats(const std::string& name);          // empty where absent
   const ::onnx::TensorProto* Tensor(const std::string& name);  // null where absent
+  const ::onnx::GraphProto* Graph(const std::string& name);    // null where absent
 
   // INVALID_ARGUMENT in Finish if it is absent.
   void Require(const std::string& name);

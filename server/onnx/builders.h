@@ -74,6 +74,11 @@ absl::Status BuildScatterNd(NodeBuilder& node);
 absl::Status BuildTopKAttributes(NodeBuilder& node);
 absl::Status BuildTopKInputs(NodeBuilder& node);
 absl::Status BuildUnique(NodeBuilder& node);
+// build_control.cc
+absl::Status BuildIf(NodeBuilder& node);
+absl::Status BuildLoop(NodeBuilder& node);
+absl::Status BuildScan8(NodeBuilder& node);
+absl::Status BuildScan(NodeBuilder& node);
 
 // build_constants.cc
 absl::Status BuildConstant(NodeBuilder& node);

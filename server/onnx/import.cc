@@ -14,6 +14,7 @@
 #include "server/onnx/node_builder.h"
 #include "server/onnx/operators.h"
 #include "server/onnx/parse_model.h"
+#include "server/onnx/reads.h"
 #include "server/onnx/sort_nodes.h"
 
 namespace fourfold::onnx {
@@ -65,17 +66,32 @@ constexpr size_t kNodeNameBytes = 256;
 
 class Importer {
  public:
-  Importer(const ::onnx::ModelProto& model, const ImportLimits& limits) : model_(model) {
+  Importer(const ::onnx::ModelProto& model, const ImportLimits& limits)
+      : model_(model), proto_(model.graph()), lacking_(root_lacking_) {
     scope_.limits = limits;
+    SetBodies();
   }
+
+  // Of a graph inside a node of `outer`.
+  Importer(const ::onnx::GraphProto& body, Importer& outer)
+      : model_(outer.model_), proto_(body), outer_(&outer), lacking_(outer.lacking_) {
+    scope_.limits = outer.scope_.limits;
+    scope_.opset = outer.scope_.opset;
+    scope_.depth = outer.scope_.depth + 1;
+    SetBodies();
+  }
+
+  Importer(const Importer&) = delete;
+  Importer& operator=(const Importer&) = delete;
 
   absl::StatusOr<graph::Graph> Run() {
     RETURN_IF_ERROR(ReadOpset());
     RETURN_IF_ERROR(CheckContents());
-    ASSIGN_OR_RETURN(const std::vector<int> order, SortNodes(model_.graph()));
+    ASSIGN_OR_RETURN(const std::vector<int> order, SortNodes(proto_));
     RETURN_IF_ERROR(AddInputs());
     RETURN_IF_ERROR(AddInitializers());
     RETURN_IF_ERROR(AddNodes(order));
+    if (!lacking_.empty()) return lacking_.ToStatus();
     RETURN_IF_ERROR(AddOutputs());
     scope_.graph.name = model_.graph().name();
     for (const auto& entry : model_.metadata_props())
@@ -86,6 +102,51 @@ class Importer {
   }
 
  private:
+  void SetBodies() {
+    scope_.body = [this](const ::onnx::GraphProto& body) -> absl::StatusOr<ImportedBody> {
+      constexpr int kDepthMax = 16;
+      if (scope_.depth >= kDepthMax) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("holds graphs in graphs more than ", kDepthMax, " deep, the limit"));
+      }
+      return Importer(body, *this).RunBody();
+    };
+  }
+
+  // What is missing of a body is noted with what is missing of the model.
+  absl::StatusOr<ImportedBody> RunBody() {
+    RETURN_IF_ERROR(CheckContents());
+    ASSIGN_OR_RETURN(const std::vector<int> order, SortNodes(proto_));
+    RETURN_IF_ERROR(AddInputs());
+    RETURN_IF_ERROR(AddInitializers());
+    RETURN_IF_ERROR(AddNodes(order));
+    RETURN_IF_ERROR(AddOutputs());
+    scope_.graph.name = proto_.name();
+    return ImportedBody{std::move(scope_.graph), std::move(captured_)};
+  }
+
+  // Makes a name of the graphs around this one known here: a constant is shared, anything else
+  // becomes a further input. False if nothing has it.
+  bool Capture(const std::string& name) {
+    if (scope_.values.contains(name)) return true;
+    if (outer_ == nullptr || !outer_->Capture(name)) return false;
+    const ValueId outside = outer_->scope_.values.at(name);
+    const graph::Value& source = outer_->scope_.graph.value(outside);
+    graph::Value value;
+    value.name = scope_.value_names.Unique(source.name);
+    value.type = source.type;
+    value.shape = source.shape;
+    value.constant = source.constant;
+    const ValueId inside = scope_.graph.AddValue(std::move(value));
+    scope_.values[name] = inside;
+    if (source.constant == nullptr) {
+      scope_.graph.inputs.push_back(inside);
+      scope_.graph.input_dim_names.emplace_back();
+      captured_.push_back(outside);
+    }
+    return true;
+  }
+
   absl::Status ReadOpset() {
     bool stated = false;
     for (const auto& opset : model_.opset_import()) {
@@ -125,7 +186,7 @@ class Importer {
 
   // What is settled before any value exists; also notes which names are read.
   absl::Status CheckContents() {
-    const ::onnx::GraphProto& graph = model_.graph();
+    const ::onnx::GraphProto& graph = proto_;
     if (graph.output_size() == 0) return absl::InvalidArgumentError("the model has no outputs");
     if (graph.sparse_initializer_size() > 0) {
       return absl::UnimplementedError(
@@ -136,7 +197,7 @@ class Importer {
         static_cast<size_t>(graph.input_size()) + static_cast<size_t>(graph.initializer_size());
     for (const auto& node : graph.node()) {
       values += static_cast<size_t>(node.output_size());
-      scope_.read.insert(node.input().begin(), node.input().end());
+      ForEachRead(node, [this](const std::string& name) { scope_.read.insert(name); });
     }
     for (const auto& output : graph.output()) scope_.read.insert(output.name());
     return CheckValueCount(values);
@@ -189,8 +250,8 @@ class Importer {
 
   absl::Status AddInputs() {
     std::unordered_set<std::string> initialized;
-    for (const auto& tensor : model_.graph().initializer()) initialized.insert(tensor.name());
-    for (const auto& info : model_.graph().input()) {
+    for (const auto& tensor : proto_.initializer()) initialized.insert(tensor.name());
+    for (const auto& info : proto_.input()) {
       if (initialized.contains(info.name())) continue;  // a constant with a name for overriding it
       RETURN_IF_ERROR(AddInput(info));
     }
@@ -198,6 +259,14 @@ class Importer {
   }
 
   absl::Status AddInput(const ::onnx::ValueInfoProto& info) {
+    if (outer_ != nullptr && !info.has_type()) {  // it is that of what the node gives
+      graph::Value value;
+      value.name = info.name();
+      RETURN_IF_ERROR(Add(std::move(value), "input"));
+      scope_.graph.inputs.push_back(scope_.values.at(info.name()));
+      scope_.graph.input_dim_names.emplace_back();
+      return absl::OkStatus();
+    }
     ASSIGN_OR_RETURN(const ::onnx::TypeProto::Tensor* type, TensorType(info, "input"));
     if (type->elem_type() == ::onnx::TensorProto::UNDEFINED) {
       return absl::InvalidArgumentError(
@@ -235,7 +304,7 @@ class Importer {
   }
 
   absl::Status AddInitializers() {
-    for (const auto& tensor : model_.graph().initializer()) {
+    for (const auto& tensor : proto_.initializer()) {
       if (!scope_.read.contains(tensor.name())) continue;
       graph::Value value;
       value.name = tensor.name();
@@ -248,15 +317,14 @@ class Importer {
   }
 
   absl::Status AddNodes(const std::vector<int>& order) {
-    Lacking lacking;
     for (int index : order) {
-      const ::onnx::NodeProto& proto = model_.graph().node(index);
+      const ::onnx::NodeProto& proto = proto_.node(index);
       const std::string name = graph::Printable(
           proto.name().empty() ? absl::StrCat(proto.op_type(), "_", index) : proto.name(),
           kNodeNameBytes);
       const absl::Status status = AddNode(proto, name);
       if (absl::IsUnimplemented(status)) {
-        lacking.Add(proto, name, scope_.opset, status.message());
+        lacking_.Add(proto, name, scope_.opset, status.message());
       } else if (!status.ok()) {
         return absl::Status(status.code(), absl::StrCat("node ", Quoted(name), " (",
                                                         graph::Printable(proto.op_type()),
@@ -264,13 +332,13 @@ class Importer {
       }
       RETURN_IF_ERROR(CheckValueCount(scope_.graph.value_count()));
     }
-    return lacking.empty() ? absl::OkStatus() : lacking.ToStatus();
+    return absl::OkStatus();
   }
 
   absl::Status AddNode(const ::onnx::NodeProto& proto, const std::string& name) {
     if (proto.op_type().empty()) return absl::InvalidArgumentError("has no operator");
     for (const std::string& input : proto.input()) {
-      if (!input.empty() && !scope_.values.contains(input)) {
+      if (!input.empty() && !Capture(input)) {
         return absl::InvalidArgumentError(
             absl::StrCat("reads ", Quoted(input), ", which nothing in the model writes"));
       }
@@ -315,9 +383,8 @@ class Importer {
 
   absl::Status AddOutputs() {
     std::unordered_set<std::string> seen;
-    for (const auto& info : model_.graph().output()) {
-      const auto value = scope_.values.find(info.name());
-      if (value == scope_.values.end()) {
+    for (const auto& info : proto_.output()) {
+      if (!Capture(info.name())) {
         return absl::InvalidArgumentError(
             absl::StrCat("nothing in the model writes its output ", Quoted(info.name())));
       }
@@ -327,13 +394,18 @@ class Importer {
       }
       RETURN_IF_ERROR(CheckInterfaceName(info, "output"));
       if (info.has_type()) RETURN_IF_ERROR(TensorType(info, "output").status());
-      scope_.graph.outputs.push_back(value->second);
+      scope_.graph.outputs.push_back(scope_.values.at(info.name()));
     }
     return absl::OkStatus();
   }
 
   const ::onnx::ModelProto& model_;
+  const ::onnx::GraphProto& proto_;
+  Importer* const outer_ = nullptr;  // of the graph around a body
+  Lacking root_lacking_;             // of the model, not of a body
+  Lacking& lacking_;
   ImportScope scope_;
+  std::vector<ValueId> captured_;  // values of the graph around a body that it reads
 };
 
 }  // namespace

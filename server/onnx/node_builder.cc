@@ -46,6 +46,17 @@ TensorPtr NodeBuilder::Constant(int i) const {
   return results && results->size() == 1 ? results->front() : nullptr;
 }
 
+absl::StatusOr<ImportedBody> NodeBuilder::Body(const std::string& attribute) {
+  const ::onnx::GraphProto* body = attributes_.Graph(attribute);
+  if (body == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("has no graph \"", attribute, "\""));
+  }
+  absl::StatusOr<ImportedBody> imported = scope_.body(*body);
+  if (imported.ok()) return imported;
+  return absl::Status(imported.status().code(),
+                      absl::StrCat("its ", attribute, ": ", imported.status().message()));
+}
+
 std::optional<graph::Shape> NodeBuilder::KnownShape(ValueId id) const {
   const graph::Value& value = scope_.graph.value(id);
   if (value.shape) return value.shape;

@@ -18,6 +18,12 @@ namespace fourfold::onnx {
 // What an operator asks of shapes that are known only when all nodes are there.
 using ShapeRule = std::function<absl::Status(const graph::Graph&)>;
 
+// A graph inside a node (a branch of If, the body of Loop or Scan).
+struct ImportedBody {
+  graph::Graph graph;                    // inputs: its own, then those it captures
+  std::vector<graph::ValueId> captured;  // of the graph around it
+};
+
 // The state of one import.
 struct ImportScope {
   ImportLimits limits;
@@ -29,6 +35,8 @@ struct ImportScope {
   std::vector<ShapeRule> shape_rules;                      // checked when shapes have been inferred
   NameSet value_names;
   NameSet node_names;
+  int depth = 0;  // graphs around this one
+  std::function<absl::StatusOr<ImportedBody>(const ::onnx::GraphProto& body)> body;
 };
 
 // One ONNX node on its way into the graph: what an operator's builder reads from and writes to.
@@ -56,6 +64,9 @@ class NodeBuilder {
   // The constant behind an input, also through one Cast, Identity or change of shape; null if it is
   // absent or not constant.
   graph::TensorPtr Constant(int i) const;
+
+  // The graph that an attribute holds. What it lacks is noted for the message about the model.
+  absl::StatusOr<ImportedBody> Body(const std::string& attribute);
 
   // What is known of a value's shape before inference.
   std::optional<graph::Shape> KnownShape(graph::ValueId id) const;

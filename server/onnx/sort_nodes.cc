@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/onnx/names.h"
+#include "server/onnx/reads.h"
 
 namespace fourfold::onnx {
 
@@ -27,12 +28,12 @@ absl::StatusOr<std::vector<int>> SortNodes(const ::onnx::GraphProto& graph) {
   std::vector<int> waiting(static_cast<size_t>(count), 0);  // inputs whose producer is not placed
   std::vector<std::vector<int>> consumers(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
-    for (const std::string& input : graph.node(i).input()) {
+    ForEachRead(graph.node(i), [&](const std::string& input) {
       const auto producer = producers.find(input);
-      if (producer == producers.end()) continue;
+      if (producer == producers.end()) return;
       consumers[static_cast<size_t>(producer->second)].push_back(i);
       ++waiting[static_cast<size_t>(i)];
-    }
+    });
   }
 
   std::priority_queue<int, std::vector<int>, std::greater<>> ready;  // lowest index first

@@ -268,15 +268,15 @@ TEST(ImportErrorTest, NodesThatDoNotFitTheirInputs) {
 
 TEST(ImportErrorTest, EveryOperatorWeLackIsNamedAtOnce) {
   ModelBuilder builder = ReluModel();
-  builder.Node("LSTM", {"y", "y", "y"}, {"z"}, "lstm_1");
-  builder.Node("LSTM", {"y", "y", "y"}, {"z2"}, "lstm_2");
-  builder.Node("If", {"y"}, {"z3"}, "branch");
-  builder.Node("QGemm", {"y"}, {"z4"}, "gemm").set_domain("com.microsoft");
+  builder.Node("Imagine", {"y", "y", "y"}, {"z"}, "imagine_1");
+  builder.Node("Imagine", {"y", "y", "y"}, {"z2"}, "imagine_2");
+  builder.Node("Guess", {"y"}, {"z3"}, "guess");
+  builder.Node("Gemm", {"y"}, {"z4"}, "gemm").set_domain("org.example");
   builder.Node("Abs", {"z"}, {"z5"});
   ExpectUnimplemented(builder, AllOf(HasSubstr("3 operators are not supported: "),
-                                     HasSubstr("LSTM (opset 13; node \"lstm_1\" and 1 more)"),
-                                     HasSubstr("If (opset 13; node \"branch\")"),
-                                     HasSubstr("com.microsoft.QGemm (node \"gemm\")")));
+                                     HasSubstr("Imagine (opset 13; node \"imagine_1\" and 1 more)"),
+                                     HasSubstr("Guess (opset 13; node \"guess\")"),
+                                     HasSubstr("org.example.Gemm (node \"gemm\")")));
 }
 
 TEST(ImportErrorTest, AttributeValuesWeLackAreNamedWithTheirNode) {

@@ -50,14 +50,5 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
-TEST(RealModelErrorTest, LstmIsNamed) {
-  const std::string bytes = ReadSharedModel("fp32/mnist_lstm.onnx");
-  if (bytes.empty()) GTEST_SKIP() << "shared/data/models is not beside the checkout";
-  const absl::Status status = ImportBytes(bytes).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(status.message()),
-              HasSubstr("1 operator is not supported: LSTM (opset 13; node"));
-}
-
 }  // namespace
 }  // namespace fourfold::onnx

@@ -26,7 +26,7 @@ void MakeConstant(Value& value, TensorPtr tensor) {
 }
 
 // Whether every node that reads `id` can read it as integers that stand for real numbers.
-bool ReadAsIntegers(const Graph& graph, const Uses& uses, ValueId id, bool per_tensor) {
+bool ReadAsIntegers(const Graph& graph, const Uses& uses, ValueId id, const Quantization& how) {
   if (uses.is_output(id) || uses.consumers(id).empty()) return false;
   for (int consumer : uses.consumers(id)) {
     const Node& node = graph.nodes[static_cast<size_t>(consumer)];
@@ -39,7 +39,10 @@ bool ReadAsIntegers(const Graph& graph, const Uses& uses, ValueId id, bool per_t
                            node.as<graph::Concat>() != nullptr ||
                            (node.as<graph::Gather>() != nullptr && i == 0) ||
                            (node.as<graph::Reshape>() != nullptr && i == 0);
-      if (!weights && !moved && !(operand && per_tensor)) return false;
+      // Rows of an embedding table may have a scale each.
+      const auto* gather = node.as<graph::Gather>();
+      const bool rows = gather != nullptr && i == 0 && gather->axis == 0 && how.axis == 0;
+      if (!weights && !moved && !rows && !(operand && how.per_tensor())) return false;
     }
   }
   return true;
@@ -66,7 +69,7 @@ absl::StatusOr<bool> AbsorbDequantize(Graph& graph, const Uses& uses, const Node
   Value& real = graph.value(node.outputs[0]);
   if (real.quantization) return false;
   const bool bytes = stored.type == DataType::kInt8 || stored.type == DataType::kUint8;
-  if (bytes && ReadAsIntegers(graph, uses, node.outputs[0], how->per_tensor())) {
+  if (bytes && ReadAsIntegers(graph, uses, node.outputs[0], *how)) {
     MakeConstant(real, stored.constant);
     real.quantization = std::move(how);
     return true;

@@ -6,24 +6,25 @@
 #include "onnx/onnx.pb.h"
 #include "server/base/status_macros.h"
 #include "server/onnx/exporter.h"
+#include "server/onnx/opset_of.h"
 
 namespace fourfold::onnx {
 
 absl::StatusOr<std::string> Export(const graph::Graph& graph) {
-  constexpr int64_t kOpset = 13;
-  constexpr int64_t kIrVersion = 7;
+  const int64_t version = OpsetOf(graph);
+  const int64_t ir_version = version <= 14 ? 7 : version <= 18 ? 8 : 9;
   ::onnx::ModelProto model;
-  model.set_ir_version(kIrVersion);
+  model.set_ir_version(ir_version);
   model.set_producer_name("fourfold");
   ::onnx::OperatorSetIdProto& opset = *model.add_opset_import();
   opset.set_domain("");
-  opset.set_version(kOpset);
+  opset.set_version(version);
   for (const auto& [key, value] : graph.metadata) {
     ::onnx::StringStringEntryProto& entry = *model.add_metadata_props();
     entry.set_key(key);
     entry.set_value(value);
   }
-  RETURN_IF_ERROR(Exporter(graph, *model.mutable_graph()).Run());
+  RETURN_IF_ERROR(Exporter(graph, *model.mutable_graph(), version).Run());
 
   const size_t bytes = model.ByteSizeLong();
   if (bytes > size_t{std::numeric_limits<int32_t>::max()}) {

@@ -7,7 +7,8 @@
 
 namespace fourfold::onnx {
 
-// Writes the graph as a standard ONNX file (opset 13, IR version 7) that other runtimes read:
+// Writes the graph as a standard ONNX file (opset 13, or the oldest newer one that has all of its
+// operations) that other runtimes read:
 // fused activations, biases and residuals become nodes of their own again; an activation-quantized
 // value becomes QuantizeLinear + DequantizeLinear behind its producer; a quantized constant is
 // stored as integers behind DequantizeLinear; a float16 constant is stored behind Cast; a

@@ -19,7 +19,7 @@ using graph::ValueId;
 using kernels::Activation;
 
 absl::Status Inexpressible(absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat("opset 13 has no ", what));
+  return absl::InvalidArgumentError(absl::StrCat("no opset has ", what));
 }
 
 void SetWindow(::onnx::NodeProto& node, const graph::Window& window) {
@@ -152,7 +152,8 @@ class Operations {
     const bool by_input = node_.input(1) != kNoValue;
     const Tensor* constant = e_.graph().ConstantInput(node_, 1);
     if (constant) axes = constant->ToInt64();
-    const bool sum = reduce.operation == graph::Reduce::Operation::kSum;
+    // Axes are an input from opset 13 (ReduceSum) and 18 (the others) on.
+    const bool sum = reduce.operation == graph::Reduce::Operation::kSum || e_.opset() >= 18;
     if (by_input && !constant && !sum) return Inexpressible(op_type + " over computed axes");
     Exporter::Names inputs = {e_.Read(node_, 0)};
     if (axes.empty() && reduce.noop_with_empty_axes && !sum) {
@@ -249,6 +250,10 @@ class Operations {
                *value.mutable_t());
     return absl::OkStatus();
   }
+
+  absl::Status operator()(const graph::If& branches) { return ExportIf(e_, node_, branches); }
+  absl::Status operator()(const graph::Loop& loop) { return ExportLoop(e_, node_, loop); }
+  absl::Status operator()(const graph::Scan& scan) { return ExportScan(e_, node_, scan); }
 
   absl::Status operator()(const graph::Cast& cast) {
     SetInt(Add("Cast", e_.ReadAll(node_)), "to", OnnxElementType(cast.to));

@@ -11,8 +11,38 @@ using graph::kNoValue;
 using graph::Tensor;
 using graph::ValueId;
 
-Exporter::Exporter(const graph::Graph& graph, ::onnx::GraphProto& proto)
-    : graph_(graph), uses_(graph), proto_(proto), names_(graph.value_count()) {
+Exporter::Exporter(const graph::Graph& graph, ::onnx::GraphProto& proto, int64_t opset)
+    : graph_(graph),
+      uses_(graph),
+      proto_(proto),
+      opset_(opset),
+      tensor_names_(own_tensor_names_),
+      node_names_(own_node_names_),
+      names_(graph.value_count()) {
+  AssignNames();
+}
+
+Exporter::Exporter(const graph::Graph& body, ::onnx::GraphProto& proto, Exporter& outer,
+                   const Names& captured)
+    : graph_(body),
+      uses_(body),
+      proto_(proto),
+      opset_(outer.opset_),
+      is_body_(true),
+      captured_(captured.size()),
+      tensor_names_(outer.tensor_names_),
+      node_names_(outer.node_names_),
+      names_(body.value_count()) {
+  const size_t own = body.inputs.size() - captured.size();
+  for (size_t i = 0; i < captured.size(); ++i) {
+    const ValueId id = body.inputs[own + i];
+    names_[static_cast<size_t>(id)] = captured[i];
+    read_[id] = captured[i];
+  }
+  AssignNames();
+}
+
+void Exporter::AssignNames() {
   // The caller's names are kept; others are short, and only where they are free.
   const auto assign = [this](ValueId id, bool keep = false) {
     std::string& name = names_[static_cast<size_t>(id)];
@@ -22,9 +52,9 @@ Exporter::Exporter(const graph::Graph& graph, ::onnx::GraphProto& proto)
                                 : keep         ? wanted
                                                : Shortened(wanted));
   };
-  for (ValueId id : graph.inputs) assign(id, true);
-  for (ValueId id : graph.outputs) assign(id, true);
-  for (const Node& node : graph.nodes) {
+  for (ValueId id : graph_.inputs) assign(id, !is_body_);
+  for (ValueId id : graph_.outputs) assign(id, !is_body_);
+  for (const Node& node : graph_.nodes) {
     for (ValueId id : node.inputs) {
       if (id != kNoValue) assign(id);
     }
@@ -36,9 +66,15 @@ Exporter::Exporter(const graph::Graph& graph, ::onnx::GraphProto& proto)
 
 absl::Status Exporter::Run() {
   proto_.set_name(graph_.name.empty() ? "graph" : graph_.name);
-  for (size_t i = 0; i < graph_.inputs.size(); ++i) RETURN_IF_ERROR(AddInput(i));
+  for (size_t i = 0; i < graph_.inputs.size() - captured_; ++i) RETURN_IF_ERROR(AddInput(i));
   for (const Node& node : graph_.nodes) RETURN_IF_ERROR(ExportNode(node));
-  for (ValueId id : graph_.outputs) RETURN_IF_ERROR(AddOutput(id));
+  for (ValueId id : graph_.outputs) {
+    if (is_body_) {
+      AddBodyOutput(id);
+    } else {
+      RETURN_IF_ERROR(AddOutput(id));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -46,6 +82,19 @@ absl::Status Exporter::AddInput(size_t i) {
   const auto* dim_names = i < graph_.input_dim_names.size() ? &graph_.input_dim_names[i] : nullptr;
   DescribeValue(graph_.inputs[i], dim_names, *proto_.add_input());
   return absl::OkStatus();
+}
+
+// What a body gives out has a name of its own: it may be an input, a constant or given twice.
+void Exporter::AddBodyOutput(ValueId id) {
+  const std::string given = tensor_names_.Unique(absl::StrCat(Name(id), "_out"));
+  AddNode("Identity", given, {ReadValue(id)}, {given});
+  const graph::Value& value = graph_.value(id);
+  ::onnx::ValueInfoProto& info = *proto_.add_output();
+  DescribeValue(id, nullptr, info);
+  if (value.quantization) {
+    info.mutable_type()->mutable_tensor_type()->set_elem_type(::onnx::TensorProto::FLOAT);
+  }
+  info.set_name(given);
 }
 
 absl::Status Exporter::AddOutput(ValueId id) {

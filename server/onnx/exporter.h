@@ -21,12 +21,21 @@ class Exporter {
   using Node = graph::Node;
   using Names = std::vector<std::string>;
 
-  Exporter(const graph::Graph& graph, ::onnx::GraphProto& proto);
+  Exporter(const graph::Graph& graph, ::onnx::GraphProto& proto, int64_t opset);
 
-  // INVALID_ARGUMENT for what opset 13 cannot say; INTERNAL for graphs that break their rules.
+  // Of a graph inside a node of `outer`'s graph: the last inputs are those it captures, which have
+  // these names in the file around it. Borrows `outer`, whose names it must not use for its own.
+  Exporter(const graph::Graph& body, ::onnx::GraphProto& proto, Exporter& outer,
+           const Names& captured);
+
+  Exporter(const Exporter&) = delete;
+  Exporter& operator=(const Exporter&) = delete;
+
+  // INVALID_ARGUMENT for what the opset cannot say; INTERNAL for graphs that break their rules.
   absl::Status Run();
 
   const graph::Graph& graph() const { return graph_; }
+  int64_t opset() const { return opset_; }
 
   // ---- For the operations (export_operations.cc).
 
@@ -56,7 +65,9 @@ class Exporter {
   void ExportDynamicQuantize(const Node& node);  // per sample
 
  private:
+  void AssignNames();
   absl::Status AddInput(size_t i);
+  void AddBodyOutput(ValueId id);
   absl::Status AddOutput(ValueId id);
   void DescribeValue(ValueId id, const std::vector<std::string>* dim_names,
                      ::onnx::ValueInfoProto& info);
@@ -78,8 +89,12 @@ class Exporter {
   const graph::Graph& graph_;
   graph::Uses uses_;
   ::onnx::GraphProto& proto_;
-  NameSet tensor_names_;
-  NameSet node_names_;
+  const int64_t opset_;
+  const bool is_body_ = false;
+  size_t captured_ = 0;                        // inputs of a body that it captures
+  NameSet own_tensor_names_, own_node_names_;  // of the model, not of a body
+  NameSet& tensor_names_;                      // unique over the model's graphs
+  NameSet& node_names_;
   std::vector<std::string> names_;            // by value
   std::map<ValueId, std::string> read_;       // where the real numbers of a value are read
   std::map<ValueId, std::string> half_read_;  // float16 constants as float32
@@ -88,6 +103,11 @@ class Exporter {
 
 // Adds the nodes of one operation (export_operations.cc).
 absl::Status ExportOperation(Exporter& exporter, const graph::Node& node);
+
+// export_control.cc
+absl::Status ExportIf(Exporter& exporter, const graph::Node& node, const graph::If& branches);
+absl::Status ExportLoop(Exporter& exporter, const graph::Node& node, const graph::Loop& loop);
+absl::Status ExportScan(Exporter& exporter, const graph::Node& node, const graph::Scan& scan);
 
 void SetInt(::onnx::NodeProto& node, const std::string& name, int64_t value);
 void SetFloat(::onnx::NodeProto& node, const std::string& name, float value);

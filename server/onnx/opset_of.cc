@@ -1,0 +1,39 @@
+#include "server/onnx/opset_of.h"
+
+#include <algorithm>
+
+#include "server/graph/contents.h"
+
+namespace fourfold::onnx {
+
+int64_t OpsetOf(const graph::Operation& operation) {
+  if (const auto* scatter = std::get_if<graph::ScatterElements>(&operation)) {
+    switch (scatter->reduction) {
+      case graph::ScatterReduction::kNone: return kExportOpset;
+      case graph::ScatterReduction::kAdd:
+      case graph::ScatterReduction::kMul: return 16;
+      default: return 18;
+    }
+  }
+  if (const auto* scatter = std::get_if<graph::ScatterNd>(&operation)) {
+    switch (scatter->reduction) {
+      case graph::ScatterReduction::kNone: return kExportOpset;
+      case graph::ScatterReduction::kAdd:
+      case graph::ScatterReduction::kMul: return 16;
+      default: return 18;
+    }
+  }
+  if (std::holds_alternative<graph::Trilu>(operation)) return 14;
+  return kExportOpset;
+}
+
+int64_t OpsetOf(const graph::Graph& graph) {
+  int64_t opset = kExportOpset;
+  for (const graph::Node& node : graph.nodes) {
+    opset = std::max(opset, OpsetOf(node.operation));
+    for (const auto& body : graph::Bodies(node.operation)) opset = std::max(opset, OpsetOf(*body));
+  }
+  return opset;
+}
+
+}  // namespace fourfold::onnx

@@ -37,6 +37,8 @@ absl::Status Optimize(graph::Graph& graph, const OptimizeOptions& options) {
   RETURN_IF_ERROR(graph::InferShapes(graph));
   while (graph::InlineBranches(graph)) RETURN_IF_ERROR(graph::InferShapes(graph));
   RETURN_IF_ERROR(OptimizeBodies(graph, options));
+  RETURN_IF_ERROR(WidenFloats(graph));
+  RETURN_IF_ERROR(graph::InferShapes(graph));
   RETURN_IF_ERROR(RemoveIdentity(graph));
   RETURN_IF_ERROR(FoldConstants(graph));
   RETURN_IF_ERROR(AbsorbQuantization(graph));

@@ -13,6 +13,11 @@ namespace fourfold::passes {
 // constant vanishes (Conv and MatMul take float16 weights).
 absl::Status AbsorbQuantization(graph::Graph& graph);
 
+// Computes float16 and bfloat16 values as float32, with Casts where the caller feeds or reads them;
+// float64 goes through float32 in operations that have no other kernels. An answer is then at least
+// as exact as one rounded after each node.
+absl::Status WidenFloats(graph::Graph& graph);
+
 // Identity nodes vanish.
 absl::Status RemoveIdentity(graph::Graph& graph);
 

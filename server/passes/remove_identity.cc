@@ -33,6 +33,13 @@ bool ComputeUnderName(Graph& graph, const graph::Uses& uses, ValueId x, ValueId 
   return true;
 }
 
+bool CastsToItself(const Graph& graph, const Node& node) {
+  const auto* cast = node.as<graph::Cast>();
+  if (cast == nullptr) return false;
+  const Value& x = graph.value(node.inputs[0]);
+  return x.type == cast->to && x.constant == nullptr && !x.quantization;
+}
+
 }  // namespace
 
 absl::Status RemoveIdentity(Graph& graph) {
@@ -41,7 +48,7 @@ absl::Status RemoveIdentity(Graph& graph) {
   std::vector<bool> erased(graph.nodes.size(), false), moved(graph.value_count(), false);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
-    if (node.as<graph::Identity>() == nullptr) continue;
+    if (node.as<graph::Identity>() == nullptr && !CastsToItself(graph, node)) continue;
     ValueId x = node.inputs[0];
     const ValueId y = node.outputs[0];
     while (to[static_cast<size_t>(x)] != kNoValue) x = to[static_cast<size_t>(x)];

@@ -1,5 +1,8 @@
 // If, Loop and Scan: what their bodies say of their outputs.
 
+#include <algorithm>
+
+#include "server/base/status_macros.h"
 #include "server/graph/infer_node.h"
 #include "server/graph/shapes.h"
 
@@ -27,9 +30,22 @@ Shape With(Shape shape, size_t axis, int64_t dim) {
   return shape;
 }
 
+// Error unless an input, where it is there, is one element of that type.
+absl::Status RequireOne(const NodeView& view, size_t i, DataType type, absl::string_view what) {
+  if (!view.has(i)) return absl::OkStatus();
+  const std::optional<Shape>& shape = view.shape(i);
+  const bool one = !shape || std::all_of(shape->begin(), shape->end(),
+                                         [](int64_t dim) { return Compatible(dim, 1); });
+  if (view.type(i) == type && one) return absl::OkStatus();
+  return view.Error(what, " ", view.Text(i), " is ", TypeText(view.type(i)), ", wanted one ",
+                    TypeText(type));
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const If& branches) {
+  RETURN_IF_ERROR(view.RequireInputs(1));
+  RETURN_IF_ERROR(RequireOne(view, 0, DataType::kBool, "the condition"));
   const Graph& yes = *branches.then_branch;
   const Graph& no = *branches.else_branch;
   const size_t outputs = view.node().outputs.size();
@@ -50,6 +66,8 @@ absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const If& bran
 }
 
 absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Loop& loop) {
+  RETURN_IF_ERROR(RequireOne(view, 0, DataType::kInt64, "the trip count"));
+  RETURN_IF_ERROR(RequireOne(view, 1, DataType::kBool, "the condition"));
   const Graph& body = *loop.body;
   const auto carried = static_cast<size_t>(loop.carried);
   if (body.outputs.size() < 1 + carried) {

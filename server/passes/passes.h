@@ -40,7 +40,13 @@ absl::Status FuseResiduals(graph::Graph& graph);  // Add of a value and a Conv o
 // Pad and a Conv without padding: fast convolution kernels do not take such windows.
 absl::Status SplitPadding(graph::Graph& graph);
 
-// All of the above in their order, dead nodes removed, shapes inferred, result validated.
+// The graph for batches of any size instead of one sample: exporters often fix a first dimension of
+// 1 that means nothing. Not part of Optimize, since shapes alone do not tell whether samples stay
+// apart: compare answers before using it. FAILED_PRECONDITION says what is in the way.
+absl::StatusOr<graph::Graph> FreeBatch(const graph::Graph& graph);
+
+// All of the above but FreeBatch in their order, dead nodes removed, shapes inferred, result
+// validated.
 struct OptimizeOptions {
   // Off for a graph that is to be quantized to int8: there an addition stays an operation of its
   // own, with a quantization of each operand, so that results are the same as other runtimes'.

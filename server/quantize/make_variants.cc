@@ -10,6 +10,7 @@
 #include "server/base/status_macros.h"
 #include "server/onnx/export.h"
 #include "server/passes/passes.h"
+#include "server/quantize/batch.h"
 #include "server/quantize/choose_ranges.h"
 #include "server/quantize/correct_bias.h"
 #include "server/quantize/evaluate.h"
@@ -113,6 +114,7 @@ class Maker {
     Say("optimize", 0, "folding and fusing");
     RETURN_IF_ERROR(passes::Optimize(graph, {.fuse_residuals = false}));
     RETURN_IF_ERROR(CheckWeights(graph));
+    SettleBatch(graph, options_.features);
     RETURN_IF_ERROR(CheckInputs(graph, calibration, evaluation));
 
     RETURN_IF_ERROR(Add("fp32", graph, ""));

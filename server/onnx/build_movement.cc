@@ -139,6 +139,10 @@ absl::Status SplitEvenly(NodeBuilder& node, int64_t axis) {
 }  // namespace
 
 absl::Status BuildIdentity(NodeBuilder& node) {
+  if (node.IsSequence(0)) {
+    ASSIGN_OR_RETURN(std::vector<ValueId> tensors, node.Sequence(0));
+    return node.SetSequence(std::move(tensors));
+  }
   node.Emit(graph::Identity{}, {node.input(0)});
   return absl::OkStatus();
 }

@@ -80,6 +80,16 @@ absl::Status BuildLoop(NodeBuilder& node);
 absl::Status BuildScan8(NodeBuilder& node);
 absl::Status BuildScan(NodeBuilder& node);
 
+// build_sequence.cc
+absl::Status BuildConcatFromSequence(NodeBuilder& node);
+absl::Status BuildSequenceAt(NodeBuilder& node);
+absl::Status BuildSequenceConstruct(NodeBuilder& node);
+absl::Status BuildSequenceEmpty(NodeBuilder& node);
+absl::Status BuildSequenceErase(NodeBuilder& node);
+absl::Status BuildSequenceInsert(NodeBuilder& node);
+absl::Status BuildSequenceLength(NodeBuilder& node);
+absl::Status BuildSplitToSequence(NodeBuilder& node);
+
 // build_constants.cc
 absl::Status BuildConstant(NodeBuilder& node);
 absl::Status BuildConstantOfShape(NodeBuilder& node);

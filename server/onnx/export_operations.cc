@@ -7,6 +7,7 @@
 #include "server/base/status_macros.h"
 #include "server/onnx/element_type.h"
 #include "server/onnx/export_activation.h"
+#include "server/onnx/export_movement.h"
 #include "server/onnx/exporter.h"
 
 namespace fourfold::onnx {
@@ -44,6 +45,14 @@ class Operations {
   template <typename Operation>
   absl::Status operator()(const Operation&) {
     return Inexpressible(graph::OperationName(node_.operation));
+  }
+
+  template <typename Operation>
+  requires requires(Exporter& exporter, const Node& node, const Operation& operation) {
+    ExportMovement(exporter, node, operation);
+  }
+  absl::Status operator()(const Operation& operation) {
+    return ExportMovement(e_, node_, operation);
   }
 
   absl::Status operator()(const graph::Conv& conv) {
@@ -171,13 +180,6 @@ class Operations {
     return absl::OkStatus();
   }
 
-  absl::Status operator()(const graph::Pad& pad) {
-    static constexpr const char* kModes[] = {"constant", "reflect", "edge", "wrap"};
-    if (pad.mode == graph::Pad::Mode::kWrap) return Inexpressible("Pad of mode wrap");
-    SetString(Add("Pad", e_.ReadAll(node_)), "mode", kModes[static_cast<size_t>(pad.mode)]);
-    return absl::OkStatus();
-  }
-
   absl::Status operator()(const graph::Resize& resize) {
     static constexpr const char* kModes[] = {"nearest", "linear"};
     static constexpr const char* kCoordinates[] = {"half_pixel", "pytorch_half_pixel",
@@ -200,15 +202,9 @@ class Operations {
   }
 
   absl::Status operator()(const graph::Reshape& reshape) {
-    if (reshape.allow_zero) {
-      const Tensor* shape = e_.graph().ConstantInput(node_, 1);
-      bool zero = shape == nullptr;
-      if (shape) {
-        for (int64_t dim : shape->ToInt64()) zero |= dim == 0;
-      }
-      if (zero) return Inexpressible("Reshape to a dimension of 0");
-    }
-    return Simple("Reshape");
+    ::onnx::NodeProto& proto = Add("Reshape", e_.ReadAll(node_));
+    if (reshape.allow_zero) SetInt(proto, "allowzero", 1);
+    return absl::OkStatus();
   }
 
   absl::Status operator()(const graph::Flatten& flatten) {

@@ -144,6 +144,7 @@ class Importer {
       scope_.graph.input_dim_names.emplace_back();
       captured_.push_back(outside);
     }
+    if (outer_->scope_.sequences.contains(outside)) scope_.sequences[inside] = std::nullopt;
     return true;
   }
 
@@ -357,9 +358,18 @@ class Importer {
     const OperatorForm* form = FindOperator(domain, proto.op_type(), OpsetOf(domain));
     if (form == nullptr) return absl::UnimplementedError("");
     RETURN_IF_ERROR(CheckCounts(proto, *form));
+    for (int i = 0; i < proto.input_size() && !form->sequences; ++i) {
+      if (!proto.input(i).empty() && IsSequence(proto.input(i))) {
+        return absl::UnimplementedError(absl::StrCat("a sequence as input ", i));
+      }
+    }
     NodeBuilder builder(scope_, proto, name);
     RETURN_IF_ERROR(form->build(builder));
     return builder.attributes().Finish();
+  }
+
+  bool IsSequence(const std::string& name) const {
+    return scope_.sequences.contains(scope_.values.at(name));
   }
 
   absl::Status CheckCounts(const ::onnx::NodeProto& proto, const OperatorForm& form) const {
@@ -394,6 +404,10 @@ class Importer {
       }
       RETURN_IF_ERROR(CheckInterfaceName(info, "output"));
       if (info.has_type()) RETURN_IF_ERROR(TensorType(info, "output").status());
+      if (IsSequence(info.name())) {
+        return absl::UnimplementedError(absl::StrCat("output ", Quoted(info.name()),
+                                                     " is a sequence; only tensors are supported"));
+      }
       scope_.graph.outputs.push_back(scope_.values.at(info.name()));
     }
     return absl::OkStatus();

@@ -1,7 +1,10 @@
 #include "server/onnx/node_builder.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "server/graph/evaluate.h"
+#include "server/graph/infer_shapes.h"
 
 namespace fourfold::onnx {
 
@@ -81,6 +84,38 @@ void NodeBuilder::CheckShapeLater(int i, std::function<std::string(const graph::
                                                        "): input ", i, " is ",
                                                        graph::ShapeText(*shape), ", ", error));
       });
+}
+
+std::optional<graph::Shape> NodeBuilder::InferredShape(ValueId id) const {
+  if (scope_.graph.value(id).shape) return scope_.graph.value(id).shape;
+  graph::Graph so_far = scope_.graph;
+  if (!graph::InferShapes(so_far).ok()) return std::nullopt;
+  return so_far.value(id).shape;
+}
+
+absl::StatusOr<std::vector<ValueId>> NodeBuilder::Sequence(int i) const {
+  const ValueId id = input(i);
+  const auto found = scope_.sequences.find(id);
+  if (found != scope_.sequences.end() && found->second) return *found->second;
+  if (found != scope_.sequences.end()) {
+    return absl::UnimplementedError("a sequence of the graph around it");
+  }
+  const std::vector<ValueId>& inputs = scope_.graph.inputs;
+  const bool tensor = scope_.producers.contains(id) || scope_.graph.value(id).constant != nullptr ||
+                      std::find(inputs.begin(), inputs.end(), id) != inputs.end();
+  if (!tensor) return absl::UnimplementedError("what an unsupported node makes");
+  return absl::InvalidArgumentError(
+      absl::StrCat("input ", i, " is a tensor, a sequence is wanted"));
+}
+
+absl::Status NodeBuilder::SetSequence(std::vector<ValueId> tensors) {
+  scope_.sequence_tensors += tensors.size();
+  if (scope_.sequence_tensors > scope_.limits.values) {
+    return absl::InvalidArgumentError(absl::StrCat("the model's sequences hold more than ",
+                                                   scope_.limits.values, " tensors, the limit"));
+  }
+  scope_.sequences[output(0)] = std::move(tensors);
+  return absl::OkStatus();
 }
 
 ValueId NodeBuilder::NewValue(const std::string& suffix) {

@@ -32,7 +32,11 @@ struct ImportScope {
   std::unordered_map<std::string, graph::ValueId> values;  // by their name in the file
   std::unordered_set<std::string> read;                    // names that a node or the caller reads
   std::unordered_map<graph::ValueId, size_t> producers;    // index of the node that makes a value
-  std::vector<ShapeRule> shape_rules;                      // checked when shapes have been inferred
+  // Sequences of known length, which only stand for their tensors; nothing for one of the graph
+  // around this one.
+  std::unordered_map<graph::ValueId, std::optional<std::vector<graph::ValueId>>> sequences;
+  size_t sequence_tensors = 0;         // in all of them
+  std::vector<ShapeRule> shape_rules;  // checked when shapes have been inferred
   NameSet value_names;
   NameSet node_names;
   int depth = 0;  // graphs around this one
@@ -61,6 +65,13 @@ class NodeBuilder {
   // The value the file names there; a fresh one where it names none.
   graph::ValueId output(int i);
 
+  // The tensors of an input that is a sequence. INVALID_ARGUMENT: it is a tensor.
+  absl::StatusOr<std::vector<graph::ValueId>> Sequence(int i) const;
+  bool IsSequence(int i) const { return scope_.sequences.contains(input(i)); }
+  // Makes output 0 the sequence of these. INVALID_ARGUMENT if all sequences together become longer
+  // than ImportLimits::values.
+  absl::Status SetSequence(std::vector<graph::ValueId> tensors);
+
   // The constant behind an input, also through one Cast, Identity or change of shape; null if it is
   // absent or not constant.
   graph::TensorPtr Constant(int i) const;
@@ -70,6 +81,8 @@ class NodeBuilder {
 
   // What is known of a value's shape before inference.
   std::optional<graph::Shape> KnownShape(graph::ValueId id) const;
+  // The same as far as inference tells from all nodes so far. For rare operators: it costs time.
+  std::optional<graph::Shape> InferredShape(graph::ValueId id) const;
 
   // Has an input's shape checked once shapes have been inferred, if it is known then. `wrong` says
   // what is wrong with it: "" for nothing.

@@ -26,6 +26,7 @@ struct OperatorForm {
   // INVALID_ARGUMENT: what is wrong with it. The caller says which node.
   absl::Status (*build)(NodeBuilder& node);
   absl::string_view domain = "";  // the default one
+  bool sequences = false;         // takes sequences of tensors as inputs
 };
 
 // All forms, by domain and name.

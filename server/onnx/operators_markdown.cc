@@ -19,12 +19,22 @@ struct Restriction {
   absl::string_view text;
 };
 
+constexpr const char* kKnownLength = "sequences and positions known when the model is imported";
+
 constexpr Restriction kRestrictions[] = {
     {"", "BatchNormalization", "inference only; `spatial` 1"},
     {"", "Cast", "no strings, 8-bit floats, 4-bit integers"},
     {"", "Dropout", "inference only"},
     {"", "Resize",
      "no cubic interpolation, `antialias`, `exclude_outside`; `keep_aspect_ratio_policy` stretch"},
+    {"", "ConcatFromSequence", kKnownLength},
+    {"", "SequenceAt", kKnownLength},
+    {"", "SequenceConstruct", kKnownLength},
+    {"", "SequenceEmpty", kKnownLength},
+    {"", "SequenceErase", kKnownLength},
+    {"", "SequenceInsert", kKnownLength},
+    {"", "SequenceLength", kKnownLength},
+    {"", "SplitToSequence", kKnownLength},
 };
 
 using Range = std::pair<int64_t, int64_t>;

@@ -13,13 +13,16 @@ namespace fourfold::kernels {
 //   dequantize  dst = (src - zero_point) * scale        (also from int32)
 //
 //   inputs   src        outputs  dst
+//            computed: also scale float32[channels] and zero point[channels] in the 8-bit or 32-bit
+//            type, which may be null: all 0
 struct QuantizeSpec {
   int64_t outer = 1;
   int64_t channels = 1;
   int64_t inner = 1;
   ElementType src_type = ElementType::kFloat32;
   ElementType dst_type = ElementType::kUint8;
-  std::vector<QuantParams> params;  // [channels]
+  std::vector<QuantParams> params;  // [channels]; empty where they are computed
+  bool computed = false;
 };
 
 std::span<const Kernel<QuantizeSpec>> QuantizeKernels();

@@ -143,7 +143,7 @@ QuantParams ParamsOf(const Range& range) {
 
 PreparedPtr PrepareQuantize(const QuantizeSpec& spec, const PrepareContext&) {
   if (spec.src_type != ElementType::kFloat32) return nullptr;
-  if (static_cast<int64_t>(spec.params.size()) != spec.channels) return nullptr;
+  if (spec.computed || static_cast<int64_t>(spec.params.size()) != spec.channels) return nullptr;
   switch (spec.dst_type) {
     case ElementType::kUint8: return QuantizeTo<uint8_t>(spec);
     case ElementType::kInt8: return QuantizeTo<int8_t>(spec);
@@ -153,7 +153,7 @@ PreparedPtr PrepareQuantize(const QuantizeSpec& spec, const PrepareContext&) {
 
 PreparedPtr PrepareDequantize(const QuantizeSpec& spec, const PrepareContext&) {
   if (spec.dst_type != ElementType::kFloat32) return nullptr;
-  if (static_cast<int64_t>(spec.params.size()) != spec.channels) return nullptr;
+  if (spec.computed || static_cast<int64_t>(spec.params.size()) != spec.channels) return nullptr;
   switch (spec.src_type) {
     case ElementType::kUint8: return DequantizeFrom<uint8_t>(spec);
     case ElementType::kInt8: return DequantizeFrom<int8_t>(spec);

@@ -55,13 +55,25 @@ void ForRows(const RunArgs& args, const QuantizeSpec& spec, const Row& row) {
            });
 }
 
+// What a channel is quantized with; T is the type of computed zero points.
+template <typename T>
+QuantParams ParamsOf(const RunArgs& args, const QuantizeSpec& spec, size_t channel) {
+  if (!spec.computed) return spec.params[channel];
+  const T* zero_points = args.inputs.size() > 2 ? Input<T>(args, 2) : nullptr;
+  return {Input<float>(args, 1)[channel], zero_points == nullptr ? 0 : zero_points[channel]};
+}
+
+bool HasParams(const QuantizeSpec& spec) {
+  return spec.computed || static_cast<int64_t>(spec.params.size()) == spec.channels;
+}
+
 template <typename T>
 PreparedPtr QuantizeTo(const QuantizeSpec& spec) {
   return MakeKernel("reference/plain", [spec](const RunArgs& args) {
     const float* src = Input<float>(args, 0);
     T* dst = Output<T>(args);
     ForRows(args, spec, [&](int64_t first, int64_t count, size_t channel) {
-      const QuantParams& params = spec.params[channel];
+      const QuantParams params = ParamsOf<T>(args, spec, channel);
       QuantizeRow(src + first, dst + first, count, params.scale,
                   static_cast<float>(params.zero_point));
     });
@@ -74,7 +86,7 @@ PreparedPtr DequantizeFrom(const QuantizeSpec& spec) {
     const T* src = Input<T>(args, 0);
     float* dst = Output<float>(args);
     ForRows(args, spec, [&](int64_t first, int64_t count, size_t channel) {
-      const QuantParams& params = spec.params[channel];
+      const QuantParams params = ParamsOf<T>(args, spec, channel);
       DequantizeRow(src + first, dst + first, count, params.scale, params.zero_point);
     });
   });
@@ -117,7 +129,7 @@ QuantParams ParamsOf(const Range& range) {
 
 PreparedPtr PrepareQuantize(const QuantizeSpec& spec, const PrepareContext&) {
   if (spec.src_type != ElementType::kFloat32) return nullptr;
-  if (static_cast<int64_t>(spec.params.size()) != spec.channels) return nullptr;
+  if (!HasParams(spec)) return nullptr;
   switch (spec.dst_type) {
     case ElementType::kUint8: return QuantizeTo<uint8_t>(spec);
     case ElementType::kInt8: return QuantizeTo<int8_t>(spec);
@@ -127,7 +139,7 @@ PreparedPtr PrepareQuantize(const QuantizeSpec& spec, const PrepareContext&) {
 
 PreparedPtr PrepareDequantize(const QuantizeSpec& spec, const PrepareContext&) {
   if (spec.dst_type != ElementType::kFloat32) return nullptr;
-  if (static_cast<int64_t>(spec.params.size()) != spec.channels) return nullptr;
+  if (!HasParams(spec)) return nullptr;
   switch (spec.src_type) {
     case ElementType::kUint8: return DequantizeFrom<uint8_t>(spec);
     case ElementType::kInt8: return DequantizeFrom<int8_t>(spec);

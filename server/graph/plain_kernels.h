@@ -53,11 +53,14 @@ PlainKernel PlainOf(const PlainCall&, const Op&, const kernels::PrepareContext&)
 
 PlainKernel PlainOf(const PlainCall&, const Col2Im&, const kernels::PrepareContext&);
 PlainKernel PlainOf(const PlainCall&, const DepthToSpace&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Dequantize&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const DynamicQuantize&, const kernels::PrepareContext&);
 PlainKernel PlainOf(const PlainCall&, const Gather&, const kernels::PrepareContext&);
 PlainKernel PlainOf(const PlainCall&, const GatherElements&, const kernels::PrepareContext&);
 PlainKernel PlainOf(const PlainCall&, const GatherNd&, const kernels::PrepareContext&);
 PlainKernel PlainOf(const PlainCall&, const OneHot&, const kernels::PrepareContext&);
 PlainKernel PlainOf(const PlainCall&, const Pad&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Quantize&, const kernels::PrepareContext&);
 PlainKernel PlainOf(const PlainCall&, const ReverseSequence&, const kernels::PrepareContext&);
 PlainKernel PlainOf(const PlainCall&, const ScatterElements&, const kernels::PrepareContext&);
 PlainKernel PlainOf(const PlainCall&, const ScatterNd&, const kernels::PrepareContext&);

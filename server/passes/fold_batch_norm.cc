@@ -246,11 +246,84 @@ void SplitBatchNorms(Graph& graph) {
   }
 }
 
+// A BatchNorm whose parameters are computed, step by step:
+//   factor = scale / sqrt(variance + epsilon), y = x * factor + (bias - mean * factor)
+// Writes nodes to `nodes`; x has `rank` dimensions.
+class BatchNormSteps {
+ public:
+  BatchNormSteps(Graph& graph, const Node& norm, size_t rank, std::vector<Node>& nodes)
+      : graph_(graph), norm_(norm), rank_(rank), nodes_(nodes) {}
+
+  void Write() {
+    using Op = Binary::Operation;
+    const ValueId epsilon = graph_.AddConstant(
+        Name("epsilon"),
+        Tensor::Of<float>(graph::DataType::kFloat32, {}, {norm_.as<BatchNorm>()->epsilon}));
+    const ValueId variance = Step("variance", Binary{Op::kAdd, {}}, {norm_.inputs[4], epsilon});
+    const ValueId deviation =
+        Step("deviation", graph::Eltwise{graph::Eltwise::Function::kSqrt, {}}, {variance});
+    const ValueId factor = Step("factor", Binary{Op::kDiv, {}}, {norm_.inputs[1], deviation});
+    const ValueId centre = Step("centre", Binary{Op::kMul, {}}, {norm_.inputs[3], factor});
+    const ValueId shift = Step("shift", Binary{Op::kSub, {}}, {norm_.inputs[2], centre});
+    const ValueId scaled =
+        Step("scaled", Binary{Op::kMul, {}}, {norm_.inputs[0], PerChannel("factors", factor)});
+    const ValueId shifts = PerChannel("shifts", shift);
+    nodes_.push_back({norm_.name, Binary{Op::kAdd, {}}, {scaled, shifts}, {norm_.outputs[0]}});
+  }
+
+ private:
+  std::string Name(const std::string& suffix) const {
+    return graph_.UniqueValueName(norm_.name + "_" + suffix);
+  }
+
+  ValueId Step(const std::string& suffix, graph::Operation operation, std::vector<ValueId> inputs) {
+    graph::Value value;
+    value.name = Name(suffix);
+    const ValueId result = graph_.AddValue(std::move(value));
+    nodes_.push_back({graph_.UniqueNodeName(norm_.name + "_" + suffix),
+                      std::move(operation),
+                      std::move(inputs),
+                      {result}});
+    return result;
+  }
+
+  // [channels] as [channels, 1, ...].
+  ValueId PerChannel(const std::string& suffix, ValueId numbers) {
+    if (rank_ == 2) return numbers;
+    std::vector<int64_t> axes;
+    for (size_t i = 1; i + 1 < rank_; ++i) axes.push_back(static_cast<int64_t>(i));
+    const ValueId constant = graph_.AddConstant(
+        Name(suffix + "_axes"),
+        Tensor::Of<int64_t>(graph::DataType::kInt64, {static_cast<int64_t>(axes.size())}, axes));
+    return Step(suffix, graph::Unsqueeze{}, {numbers, constant});
+  }
+
+  Graph& graph_;
+  const Node norm_;
+  const size_t rank_;
+  std::vector<Node>& nodes_;
+};
+
+void ExpandComputedBatchNorms(Graph& graph) {
+  std::vector<Node> nodes;
+  for (const Node& node : graph.nodes) {
+    const std::optional<graph::Shape> shape =
+        node.as<BatchNorm>() == nullptr ? std::nullopt : graph.value(node.inputs[0]).shape;
+    if (shape && shape->size() >= 2) {
+      BatchNormSteps(graph, node, shape->size(), nodes).Write();
+    } else {
+      nodes.push_back(node);
+    }
+  }
+  graph.nodes = std::move(nodes);
+}
+
 }  // namespace
 
 absl::Status FoldBatchNorm(Graph& graph) {
   FoldIntoProducers(graph);
   SplitBatchNorms(graph);
+  ExpandComputedBatchNorms(graph);
   return absl::OkStatus();
 }
 

@@ -28,9 +28,9 @@ absl::Status CancelTransposes(graph::Graph& graph);
 absl::Status FoldConstants(graph::Graph& graph);
 
 // BatchNorm behind a Conv (or MatMul) with constant weights goes into weights and bias; any other
-// becomes a multiplication and an addition. Constant multiplications and additions per channel
-// behind a Conv, and an addition behind a MatMul, go into weights and bias likewise (float weights
-// only).
+// becomes a multiplication and an addition, or, with computed parameters, arithmetic. Constant
+// multiplications and additions per channel behind a Conv, and an addition behind a MatMul, go into
+// weights and bias likewise (float weights only).
 absl::Status FoldBatchNorm(graph::Graph& graph);
 
 absl::Status FuseActivations(graph::Graph& graph);  // into Conv, MatMul and Binary

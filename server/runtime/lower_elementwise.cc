@@ -293,10 +293,7 @@ absl::Status LowerCast(Lowering& lowering, const Node& node) {
 absl::Status LowerQuantize(Lowering& lowering, const Node& node) {
   const ValueId x = node.inputs[0];
   const ValueId out = node.outputs[0];
-  if (node.inputs.size() != 1) {
-    return absl::UnimplementedError(
-        absl::StrCat("node \"", node.name, "\": QuantizeLinear with a scale that is computed"));
-  }
+  if (node.inputs.size() != 1) return LowerPlain(lowering, node);  // the scale is computed
   if (lowering.integer_activation(x) && lowering.integer_activation(out)) {
     ASSIGN_OR_RETURN(const View src, lowering.Stored(x, LayoutWish::kAny));
     ASSIGN_OR_RETURN(const View dst,
@@ -311,20 +308,14 @@ absl::Status LowerQuantize(Lowering& lowering, const Node& node) {
 }
 
 absl::Status LowerDequantize(Lowering& lowering, const Node& node) {
-  if (node.inputs.size() != 1) {
-    return absl::UnimplementedError(
-        absl::StrCat("node \"", node.name, "\": DequantizeLinear with a scale that is computed"));
-  }
+  if (node.inputs.size() != 1) return LowerPlain(lowering, node);  // the scale is computed
   ASSIGN_OR_RETURN(const View real, lowering.Real(node.inputs[0], LayoutWish::kAny));
   return lowering.DefineReal(node.outputs[0], real);
 }
 
 absl::Status LowerDynamicQuantize(Lowering& lowering, const Node& node,
                                   const graph::DynamicQuantize& quantize) {
-  if (!quantize.per_sample) {
-    return absl::UnimplementedError(absl::StrCat(
-        "node \"", node.name, "\": DynamicQuantizeLinear that does not feed a Conv or MatMul"));
-  }
+  if (!quantize.per_sample) return LowerPlain(lowering, node);
   const ValueId x = node.inputs[0];
   // Convolutions read channels-last: converting 8 bits costs less than converting 32.
   ASSIGN_OR_RETURN(const View src, lowering.Real(x, lowering.Preferred(x)));

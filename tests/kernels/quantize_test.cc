@@ -59,6 +59,34 @@ TEST_P(QuantizeTest, PerChannel) {
   ExpectQuantized<int8_t>(ElementType::kInt8, 17, GetParam());
 }
 
+TEST_P(QuantizeTest, ComputedParametersDoAsConstantOnes) {
+  const int64_t inner = GetParam(), count = 2 * 3 * inner;
+  Random random(static_cast<uint32_t>(inner));
+  const std::vector<float> src = Values(random, count);
+  const std::vector<float> scales = {0.5f, 2.0f, 0.01f};
+  const std::vector<int8_t> zero_points = {3, -128, 0};
+  for (const bool with_zero_points : {true, false}) {
+    QuantizeSpec known{.outer = 2, .channels = 3, .inner = inner, .dst_type = ElementType::kInt8};
+    for (size_t c = 0; c < 3; ++c)
+      known.params.push_back({scales[c], with_zero_points ? zero_points[c] : 0});
+    QuantizeSpec computed = known;
+    computed.params.clear();
+    computed.computed = true;
+    const void* zeros = with_zero_points ? zero_points.data() : nullptr;
+    const auto integers =
+        testing::ExpectEnginesAgree<int8_t>(QuantizeKernels(), known, {src.data()}, count, 0);
+    EXPECT_EQ(testing::ExpectEnginesAgree<int8_t>(QuantizeKernels(), computed,
+                                                  {src.data(), scales.data(), zeros}, count, 0),
+              integers);
+    std::swap(known.src_type, known.dst_type);
+    std::swap(computed.src_type, computed.dst_type);
+    EXPECT_EQ(testing::ExpectEnginesAgree<float>(DequantizeKernels(), computed,
+                                                 {integers.data(), scales.data(), zeros}, count, 0),
+              testing::ExpectEnginesAgree<float>(DequantizeKernels(), known, {integers.data()},
+                                                 count, 0));
+  }
+}
+
 TEST_P(QuantizeTest, DynamicFollowsTheRangeOfEachSample) {
   Random random(static_cast<uint32_t>(GetParam()));
   const int64_t elements = GetParam(), samples = 3;

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/graph/infer_shapes.h"
 #include "server/graph/validate.h"
 #include "server/passes/passes.h"
 #include "tests/testing/graph_builder.h"
@@ -162,6 +163,23 @@ TEST(FoldBatchNormTest, QuantizedIntermediateStays) {
   b.value(y).quantization = graph::Quantization{{0.5f}, {0}, -1};
   b.Output(b.Sum(y, b.Scalar(1)));
   ExpectLeft(b);
+}
+
+TEST(FoldBatchNormTest, ComputedParametersBecomeArithmetic) {
+  for (const graph::Shape& shape : {graph::Shape{1, 2, 3, 3}, graph::Shape{4, 2}}) {
+    GraphBuilder b;
+    const ValueId x = b.Input("x", shape);
+    std::vector<ValueId> inputs = {x};
+    for (const char* name : {"scale", "bias", "mean", "variance"})
+      inputs.push_back(b.Input(name, {2}));
+    b.Output(b.Add(graph::BatchNorm{1e-3f}, inputs), "y");
+    Graph graph = Folded(b);
+    EXPECT_EQ(Count<graph::BatchNorm>(graph), 0u);
+    EXPECT_EQ(Count<graph::Unsqueeze>(graph), shape.size() == 4 ? 2u : 0u);
+    EXPECT_EQ(graph.value(graph.nodes.back().outputs[0]).name, "y");
+    ASSERT_TRUE(graph::InferShapes(graph).ok());
+    EXPECT_EQ(graph.value(graph.outputs[0]).shape, shape);
+  }
 }
 
 }  // namespace

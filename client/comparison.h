@@ -41,11 +41,23 @@ struct FidelityReport {
   double cosine = 0;
 };
 
+// One step of what runs; the fields are those of fourfold.v1.LayerReport.
+struct LayerReport {
+  std::string node;
+  std::string operation;
+  std::string output;
+  std::string precision;
+  std::string kernel;
+  int64_t macs = 0;
+  std::string why_not_int8;
+};
+
 struct ExecutedReport {
   double int8_macs = 0;  // shares of multiply-accumulates
   double fp16_macs = 0;
   std::map<std::string, std::string> kernels;  // operation -> implementation
   std::string note;
+  std::vector<LayerReport> layers;
 };
 
 struct VersusReport {

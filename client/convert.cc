@@ -45,6 +45,11 @@ VariantReport FromProto(const v1::VariantReport& proto) {
   variant.executed.int8_macs = proto.executed().int8_macs();
   variant.executed.fp16_macs = proto.executed().fp16_macs();
   variant.executed.note = proto.executed().note();
+  for (const v1::LayerReport& layer : proto.executed().layers()) {
+    variant.executed.layers.push_back({layer.node(), layer.operation(), layer.output(),
+                                       layer.precision(), layer.kernel(), layer.macs(),
+                                       layer.why_not_int8()});
+  }
   for (const auto& [operation, implementation] : proto.executed().kernels()) {
     variant.executed.kernels[operation] = implementation;
   }
@@ -113,6 +118,7 @@ ModelDescription FromProto(const v1::DescribeModelResponse& proto) {
     description.variants.push_back({file.variant(), file.file(), file.file_bytes(), file.sha256()});
   }
   description.created_unix_ms = proto.created_unix_ms();
+  description.batching = proto.batching();
   return description;
 }
 

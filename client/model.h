@@ -35,6 +35,7 @@ struct ModelDescription {
   std::vector<TensorDescription> outputs;
   std::vector<VariantFile> variants;
   int64_t created_unix_ms = 0;
+  std::string batching;  // how requests are batched, or why they are not
 };
 
 struct ServerStatus {

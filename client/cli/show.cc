@@ -2,6 +2,7 @@
 #include "absl/strings/str_join.h"
 #include "client/cli/command.h"
 #include "client/cli/json_text.h"
+#include "client/cli/layers_text.h"
 #include "client/cli/table.h"
 #include "nlohmann/json.hpp"
 
@@ -35,6 +36,7 @@ ordered_json ToJson(const client::ModelDescription& model) {
                                 {"sha256", variant.sha256}});
   }
   json["created_unix_ms"] = model.created_unix_ms;
+  json["batching"] = model.batching;
   return json;
 }
 
@@ -61,8 +63,51 @@ std::string ToTable(const client::ModelDescription& model) {
   }
   return absl::StrCat(
       model.model, " version ", model.version, " of ", absl::StrJoin(model.versions, ", "),
-      ", published ", FormatTime(model.created_unix_ms), " UTC\n\n", tensors.Render(), "\n",
-      variants.Render(), "\n* answers requests that name only \"", model.model, "\"\n");
+      ", published ", FormatTime(model.created_unix_ms), " UTC\n",
+      model.batching.empty() ? "" : absl::StrCat("requests: ", model.batching, "\n"), "\n",
+      tensors.Render(), "\n", variants.Render(), "\n* answers requests that name only \"",
+      model.model, "\"\n");
+}
+
+ordered_json ToJson(const client::LayerReport& layer) {
+  return {{"node", layer.node},
+          {"operation", layer.operation},
+          {"output", layer.output},
+          {"precision", layer.precision},
+          {"kernel", layer.kernel},
+          {"macs", layer.macs},
+          {"why_not_int8", layer.why_not_int8}};
+}
+
+// The steps of one variant, from the report that was made when it was measured.
+Outcome ShowLayers(const std::string& name, const std::string& variant, int64_t version, bool json,
+                   const Context& context, client::Client& client) {
+  const auto comparison = client.Compare(name, version);
+  if (!comparison.ok()) return Failed(comparison.status());
+  std::vector<std::string> names;
+  for (const client::VariantReport& report : comparison->variants) {
+    names.push_back(report.variant);
+    if (report.variant != variant) continue;
+    if (json) {
+      ordered_json layers = ordered_json::array();
+      for (const client::LayerReport& layer : report.executed.layers)
+        layers.push_back(ToJson(layer));
+      PrintJson(context.out, {{"model", name},
+                              {"version", comparison->version},
+                              {"variant", variant},
+                              {"layers", layers}});
+      return Done();
+    }
+    std::vector<LayerRow> rows;
+    for (const client::LayerReport& layer : report.executed.layers) {
+      rows.push_back({layer.node, layer.operation, layer.output, layer.precision, layer.kernel,
+                      layer.macs, layer.why_not_int8});
+    }
+    context.out << LayersToTable(rows);
+    return Done();
+  }
+  return Failed(absl::NotFoundError(absl::StrCat("model ", name, " has no variant \"", variant,
+                                                 "\"; there are ", absl::StrJoin(names, ", "))));
 }
 
 Outcome Run(const Arguments& arguments, const Context& context, client::Client& client) {
@@ -70,7 +115,15 @@ Outcome Run(const Arguments& arguments, const Context& context, client::Client& 
   if (!format.ok()) return WrongUsage(format.status());
   const auto version = arguments.GetInt("version", 0, 1);
   if (!version.ok()) return WrongUsage(version.status());
-  const auto model = client.Describe(arguments.positional()[0], *version);
+  const std::string& name = arguments.positional()[0];
+  const auto named = ParseModelName(name);
+  if (!named.ok()) return WrongUsage(named.status());
+  if (arguments.IsOn("layers") || !named->variant.empty()) {
+    const std::string& variant = named->variant;
+    return ShowLayers(named->model, variant.empty() ? "int8" : variant, *version, *format == "json",
+                      context, client);
+  }
+  const auto model = client.Describe(name, *version);
   if (!model.ok()) return Failed(model.status());
   if (*format == "json") {
     PrintJson(context.out, ToJson(*model));
@@ -84,10 +137,14 @@ Outcome Run(const Arguments& arguments, const Context& context, client::Client& 
 
 Command ShowCommand() {
   return {.name = "show",
-          .operands = {"NAME"},
-          .summary = "Show a model's inputs, outputs, versions and files.",
-          .details = "",
-          .flags = {VersionFlag("The version to show; else the newest."), FormatFlag("table|json")},
+          .operands = {"NAME[@VARIANT]"},
+          .summary = "Show a model's inputs, outputs, versions and files, or a variant's steps.",
+          .details =
+              "NAME@VARIANT lists what runs, node by node: operation, result, precision, "
+              "kernel,\nand why a product is not computed in int8.\n",
+          .flags = {VersionFlag("The version to show; else the newest."),
+                    {"layers", "", "List the steps of int8, as NAME@int8 does."},
+                    FormatFlag("table|json")},
           .run = Run};
 }
 

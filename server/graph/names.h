@@ -30,4 +30,7 @@ std::string Printable(absl::string_view name, size_t bytes_max = 100);
 // Printable and in quotes.
 std::string Quoted(absl::string_view name);
 
+// Entry of Graph::metadata: how requests are batched, or why they are not, for people.
+inline constexpr char kBatchingKey[] = "fourfold.batching";
+
 }  // namespace fourfold::graph

@@ -52,7 +52,7 @@ absl::StatusOr<Graph> FreeBatch(const Graph& graph) {
     }
     input.shape->front() = kUnknownDim;
     freed.input_dim_names[i].resize(input.shape->size());
-    freed.input_dim_names[i].front() = "N";
+    freed.input_dim_names[i].front().assign(1, 'N');
   }
   do {
     RETURN_IF_ERROR(graph::InferShapes(freed));

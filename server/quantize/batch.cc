@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/graph/names.h"
 #include "server/passes/passes.h"
 #include "server/runtime/model.h"
 #include "server/runtime/stacked_plans.h"
@@ -28,7 +29,7 @@ absl::StatusOr<graph::Graph> Free(const graph::Graph& graph, kernels::CpuFeature
 }  // namespace
 
 void SettleBatch(graph::Graph& graph, kernels::CpuFeatures features) {
-  std::string& batching = graph.metadata[kBatchingKey];
+  std::string& batching = graph.metadata[graph::kBatchingKey];
   if (runtime::Model(graph).batchable()) {
     batching = "batched: exported for any number of samples";
     return;
@@ -39,7 +40,7 @@ void SettleBatch(graph::Graph& graph, kernels::CpuFeatures features) {
     return;
   }
   graph = *std::move(freed);
-  graph.metadata[kBatchingKey] =
+  graph.metadata[graph::kBatchingKey] =
       "batched: exported for one sample, any number of them gave the same answers";
 }
 

@@ -5,11 +5,9 @@
 
 namespace fourfold::quantize {
 
-// Metadata entry of a variant's file: how its requests are batched, for people.
-inline constexpr char kBatchingKey[] = "fourfold.batching";
-
 // Lets a model that was exported for one sample take any number of them, if a trial on random
-// inputs shows that no answer changes; says in the graph's metadata what came of it.
+// inputs shows that no answer changes; says in the graph's metadata (kBatchingKey) what
+// came of it.
 void SettleBatch(graph::Graph& graph, kernels::CpuFeatures features);
 
 }  // namespace fourfold::quantize

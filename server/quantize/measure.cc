@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "server/base/status_macros.h"
+#include "server/quantize/explain.h"
 #include "server/runtime/executor.h"
 
 namespace fourfold::quantize {
@@ -158,6 +159,7 @@ absl::StatusOr<std::vector<Measurement>> Measure(
     measurement.resident_bytes =
         static_cast<int64_t>(models[m]->weight_bytes() + constants + runners[m].arena.bytes());
     measurement.executed = DescribeExecution(plans);
+    measurement.executed.layers = Explain(models[m]->graph(), plans);
     measurements.push_back(std::move(measurement));
   }
   return measurements;

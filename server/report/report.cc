@@ -42,6 +42,15 @@ Json VariantToJson(const Variant& variant) {
                       {"fp16_macs", variant.executed.fp16_macs},
                       {"kernels", std::move(kernels)},
                       {"note", variant.executed.note}};
+  for (const Layer& layer : variant.executed.layers) {
+    json["executed"]["layers"].push_back({{"node", layer.node},
+                                          {"operation", layer.operation},
+                                          {"output", layer.output},
+                                          {"precision", layer.precision},
+                                          {"kernel", layer.kernel},
+                                          {"macs", layer.macs},
+                                          {"why_not_int8", layer.why_not_int8}});
+  }
   json["versus_fp32"] = {{"speedup", variant.versus_fp32.speedup},
                          {"size_ratio", variant.versus_fp32.size_ratio},
                          {"top1_delta", variant.versus_fp32.top1_delta}};
@@ -90,6 +99,24 @@ class Fields {
   absl::Status& status_;
 };
 
+void ReadLayers(const Json& executed, const std::string& path, Variant& variant,
+                absl::Status& status) {
+  const auto layers = executed.find("layers");
+  if (layers == executed.end()) return;
+  for (const Json& entry : *layers) {
+    Fields in(entry, path, status);
+    if (!status.ok()) return;
+    Layer& layer = variant.executed.layers.emplace_back();
+    in.Read("node", layer.node);
+    in.Read("operation", layer.operation);
+    in.Read("output", layer.output);
+    in.Read("precision", layer.precision);
+    in.Read("kernel", layer.kernel);
+    in.Read("macs", layer.macs);
+    in.Read("why_not_int8", layer.why_not_int8);
+  }
+}
+
 Variant VariantFromJson(const Json& json, const std::string& path, absl::Status& status) {
   Variant variant;
   Fields fields(json, path, status);
@@ -136,6 +163,7 @@ Variant VariantFromJson(const Json& json, const std::string& path, absl::Status&
       }
     }
   }
+  if (status.ok()) ReadLayers(fields.Child("executed"), path + ".executed.layers", variant, status);
   Fields versus(fields.Child("versus_fp32"), path + ".versus_fp32", status);
   versus.Read("speedup", variant.versus_fp32.speedup);
   versus.Read("size_ratio", variant.versus_fp32.size_ratio);

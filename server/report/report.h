@@ -43,12 +43,24 @@ struct Fidelity {
   double cosine = 0;
 };
 
+// One step of what runs.
+struct Layer {
+  std::string node;       // of the variant's graph; empty for a step that was added between nodes
+  std::string operation;  // "Conv", "Reorder"
+  std::string output;     // "[1, 64, 56, 56] uint8"
+  std::string precision;  // "float32", "int8", "dynamic int8"; empty where nothing is computed
+  std::string kernel;     // implementation
+  int64_t macs = 0;       // multiply-accumulates
+  std::string why_not_int8;  // of a product in another precision
+};
+
 struct Executed {
   double int8_macs = 0;  // share of multiply-accumulates done in int8
   double fp16_macs = 0;
   std::vector<std::pair<std::string, std::string>>
-      kernels;       // "conv" -> "onednn/..." (by most work)
-  std::string note;  // what a reader should know: "float16 storage, float32 arithmetic"
+      kernels;                // "conv" -> "onednn/..." (by most work)
+  std::string note;           // what a reader should know: "float16 storage, float32 arithmetic"
+  std::vector<Layer> layers;  // in the order in which they run; none in reports of older versions
 };
 
 struct VersusFp32 {

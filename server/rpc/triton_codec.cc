@@ -63,6 +63,7 @@ inference::ModelConfig EncodeConfig(const std::string& name, const registry::Var
   group.set_kind(inference::ModelInstanceGroup::KIND_CPU);
   config.mutable_model_transaction_policy()->set_decoupled(false);
   (*config.mutable_parameters())["variant"].set_string_value(variant.name);
+  (*config.mutable_parameters())["batching"].set_string_value(variant.model->batching());
   if (!batched) return config;
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
   config.set_max_batch_size(static_cast<int32_t>(std::min(facts.batch_max, kMost)));

@@ -54,6 +54,16 @@ void Encode(const report::Variant& variant, fourfold::v1::VariantReport& message
   executed.set_int8_macs(variant.executed.int8_macs);
   executed.set_fp16_macs(variant.executed.fp16_macs);
   executed.set_note(variant.executed.note);
+  for (const report::Layer& layer : variant.executed.layers) {
+    fourfold::v1::LayerReport& row = *executed.add_layers();
+    row.set_node(layer.node);
+    row.set_operation(layer.operation);
+    row.set_output(layer.output);
+    row.set_precision(layer.precision);
+    row.set_kernel(layer.kernel);
+    row.set_macs(layer.macs);
+    row.set_why_not_int8(layer.why_not_int8);
+  }
   for (const auto& [operation, kernel] : variant.executed.kernels) {
     (*executed.mutable_kernels())[operation] = kernel;
   }
@@ -107,6 +117,7 @@ void Encode(const registry::ModelVersion& version, fourfold::v1::DescribeModelRe
   message.set_default_variant(version.Default()->name);
   message.set_created_unix_ms(version.created_unix_ms);
   const runtime::Model& model = *version.Default()->model;
+  message.set_batching(std::string(model.batching()));
   for (const auto& info : model.inputs()) Encode(info, *message.add_inputs());
   for (const auto& info : model.outputs()) Encode(info, *message.add_outputs());
   for (const auto& variant : version.variants) {

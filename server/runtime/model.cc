@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/graph/contents.h"
+#include "server/graph/names.h"
 
 namespace fourfold::runtime {
 namespace {
@@ -45,6 +46,14 @@ Model::Model(graph::Graph graph, ModelOptions options)
       packed_(std::make_unique<kernels::PackedWeights>()),
       program_(graph_, OptionsFor(options_, packed_.get()), options_.plans_max) {
   batchable_ = FirstVaries(inputs_) && FirstVaries(outputs_) && !dynamic() && !wants_contents();
+}
+
+std::string Model::batching() const {
+  const auto said = graph_.metadata.find(graph::kBatchingKey);
+  if (said != graph_.metadata.end()) return said->second;
+  if (batchable_) return "batched: exported for any number of samples";
+  return dynamic() || wants_contents() ? "one by one: shapes depend on the data"
+                                       : "one by one: a first dimension is fixed";
 }
 
 absl::StatusOr<std::vector<graph::Shape>> Model::ShapesForBatch(int64_t batch) const {

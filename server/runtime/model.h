@@ -32,6 +32,9 @@ class Model {
   // The first dimension of every input and output varies: samples can be stacked.
   bool batchable() const { return batchable_; }
 
+  // How requests are batched, or why they are not, for people: what the model's file says of it.
+  std::string batching() const;
+
   // One sample's input shapes, or `batch` of them: unknown first dimensions become `batch`.
   // INVALID_ARGUMENT if other dimensions are unknown, or batch != 1 and the model is not batchable.
   absl::StatusOr<std::vector<graph::Shape>> ShapesForBatch(int64_t batch) const;

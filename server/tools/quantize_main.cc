@@ -57,6 +57,7 @@ const std::vector<cli::Flag> kFlags = {
     {"max_loss", "X", "Loss of top-1 that the default variant may have; default 0.01."},
     {"progress_fd", "N", "Write progress as JSON lines to this file descriptor."},
     {"format", "table|json", "What goes to standard output at the end."},
+    {"explain", "", "Print below what each variant runs, node by node, and why not in int8."},
     {"operators", "", "Print the table of supported operators as Markdown, and nothing else."},
     {"help", "", "This text."},
 };
@@ -82,6 +83,7 @@ struct Job {
   quantize::VariantsOptions variants;
   int progress_fd = -1;
   bool json = false;
+  bool explain = false;
 };
 
 absl::StatusOr<Job> ReadJob(const cli::Arguments& arguments) {
@@ -130,6 +132,7 @@ absl::StatusOr<Job> ReadJob(const cli::Arguments& arguments) {
   job.variants.workers = static_cast<int>(workers);
   job.progress_fd = static_cast<int>(progress_fd);
   job.json = format == "json";
+  job.explain = arguments.IsOn("explain");
   ASSIGN_OR_RETURN(job.variants.features, ApplyCpuFlag(arguments.Get("cpu_features", "")));
   return job;
 }
@@ -196,6 +199,7 @@ int Main(const std::vector<std::string>& words) {
     return kFailed;
   }
   std::cout << (job->json ? report::ToJson(*report) + "\n" : ReportToTable(*report));
+  if (job->explain && !job->json) std::cout << LayersOfVariants(*report);
   return kDone;
 }
 

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/cli/layers_text.h"
 #include "client/cli/table.h"
 
 namespace fourfold::tools {
@@ -37,6 +38,19 @@ std::string ReportToTable(const report::Report& report) {
                   report.cpu_threads == 1 ? " thread" : " threads", ", batch 1.\n");
   for (const std::string& warning : report.warnings)
     absl::StrAppend(&text, "warning: ", warning, "\n");
+  return text;
+}
+
+std::string LayersOfVariants(const report::Report& report) {
+  std::string text;
+  for (const report::Variant& variant : report.variants) {
+    std::vector<cli::LayerRow> rows;
+    for (const report::Layer& layer : variant.executed.layers) {
+      rows.push_back({layer.node, layer.operation, layer.output, layer.precision, layer.kernel,
+                      layer.macs, layer.why_not_int8});
+    }
+    absl::StrAppend(&text, "\n", variant.variant, "\n", cli::LayersToTable(rows));
+  }
   return text;
 }
 

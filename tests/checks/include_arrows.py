@@ -40,7 +40,8 @@ LEVELS = {
 PROTO_READERS = {"server/rpc", "server/wiring", "client"}
 BESIDE = {"client": {"client", "proto"}, "loadtest": {"loadtest", "client", "proto"}}
 # What other programs share with the command `fourfold`: the library fourfold::terminal.
-TERMINAL = {"client/cli/flags.h", "client/cli/progress.h", "client/cli/table.h"}
+TERMINAL = {"client/cli/flags.h", "client/cli/layers_text.h", "client/cli/progress.h",
+            "client/cli/table.h"}
 SUFFIXES = {".cc", ".h", ".cpp", ".hpp", ".inc"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 

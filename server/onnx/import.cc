@@ -241,6 +241,11 @@ class Importer {
                                                  " is not a tensor; only tensors are supported"));
   }
 
+  // Types of what bodies are given and give follow from the graph around them.
+  bool MayOmitType(const ::onnx::ValueInfoProto& info) const {
+    return outer_ != nullptr && info.type().value_case() == ::onnx::TypeProto::VALUE_NOT_SET;
+  }
+
   // Callers say the names of inputs and outputs, in messages that hold text only.
   absl::Status CheckInterfaceName(const ::onnx::ValueInfoProto& info, const char* role) const {
     if (graph::IsPrintable(info.name(), scope_.limits.name_bytes)) return absl::OkStatus();
@@ -260,7 +265,7 @@ class Importer {
   }
 
   absl::Status AddInput(const ::onnx::ValueInfoProto& info) {
-    if (outer_ != nullptr && !info.has_type()) {  // it is that of what the node gives
+    if (MayOmitType(info)) {  // it is that of what the node gives
       graph::Value value;
       value.name = info.name();
       RETURN_IF_ERROR(Add(std::move(value), "input"));
@@ -403,7 +408,9 @@ class Importer {
             absl::StrCat("output ", Quoted(info.name()), " is there twice"));
       }
       RETURN_IF_ERROR(CheckInterfaceName(info, "output"));
-      if (info.has_type()) RETURN_IF_ERROR(TensorType(info, "output").status());
+      if (info.has_type() && !MayOmitType(info)) {
+        RETURN_IF_ERROR(TensorType(info, "output").status());
+      }
       if (IsSequence(info.name())) {
         return absl::UnimplementedError(absl::StrCat("output ", Quoted(info.name()),
                                                      " is a sequence; only tensors are supported"));

@@ -8,7 +8,8 @@
 namespace fourfold::kernels {
 
 // Pads or crops (negative pads) each dimension: dst.dims[i] = begin[i] + src.dims[i] + end[i].
-// src and dst have the same type and layout.
+// src and dst have the same type and layout. Where one end is cropped and the other padded, what is
+// repeated comes from what the cropping leaves.
 //
 //   inputs   src        outputs  dst
 struct PadSpec {

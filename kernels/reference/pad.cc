@@ -77,9 +77,12 @@ PreparedPtr PreparePad(const PadSpec& spec, const PrepareContext& context) {
   if (spec.mode == PadSpec::Mode::kConstant) return PrepareConstant(spec, context);
   std::vector<std::vector<int64_t>> maps(rank);
   for (size_t d = 0; d < rank; ++d) {
-    if (spec.src.dims[d] == 0 && spec.dst.dims[d] > 0) return nullptr;  // nothing to repeat
+    const int64_t begin = spec.begin[d], end = spec.dst.dims[d] - spec.src.dims[d] - begin;
+    const int64_t left = spec.src.dims[d] + std::min<int64_t>(begin, 0) + std::min<int64_t>(end, 0);
+    if (left <= 0 && spec.dst.dims[d] > 0) return nullptr;  // nothing to repeat
     for (int64_t i = 0; i < spec.dst.dims[d]; ++i) {
-      maps[d].push_back(SourceIndex(spec.mode, i - spec.begin[d], spec.src.dims[d]));
+      maps[d].push_back(std::max<int64_t>(-begin, 0) +
+                        SourceIndex(spec.mode, i - std::max<int64_t>(begin, 0), left));
     }
   }
   return MakeGather(spec.src, spec.dst, maps);

@@ -135,6 +135,14 @@ TEST(PadTest, EachModeInOneDimension) {
   EXPECT_EQ(pad(Mode::kWrap), (std::vector<float>{2, 3, 1, 2, 3, 1, 2}));
 }
 
+TEST(PadTest, RepeatsWhatCroppingLeaves) {
+  // Of {1, 2, 3, 4, 5} the last two are cut off; two are put in front.
+  using Mode = PadSpec::Mode;
+  const auto pad = [](Mode mode) { return Padded(mode, {5}, {2}, {5}, Layout::kRowMajor); };
+  EXPECT_EQ(pad(Mode::kWrap), (std::vector<float>{2, 3, 1, 2, 3}));
+  EXPECT_EQ(pad(Mode::kReflect), (std::vector<float>{3, 2, 1, 2, 3}));
+}
+
 TEST(PadTest, CropsWithNegativePads) {
   EXPECT_EQ(Padded(PadSpec::Mode::kConstant, {2, 3}, {-1, 1}, {2, 3}, Layout::kRowMajor),
             (std::vector<float>{-1, 4, 5, -1, -1, -1}));

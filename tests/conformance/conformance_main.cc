@@ -135,6 +135,7 @@ absl::StatusOr<std::vector<std::string>> Offences(const Job& job, const Summary&
   if (job.known_gaps.empty()) return offences;
   ASSIGN_OR_RETURN(const std::string text, base::ReadFile(job.known_gaps));
   ASSIGN_OR_RETURN(const KnownGaps gaps, KnownGaps::Parse(text));
+  for (const std::string& line : gaps.Stale(summary)) std::cerr << line << "\n";
   for (std::string& line : gaps.Offences(summary)) offences.push_back(std::move(line));
   return offences;
 }

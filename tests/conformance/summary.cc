@@ -71,6 +71,11 @@ std::string OperatorTable(const std::map<std::string, Lacking>& operators) {
   return table.Render();
 }
 
+// Unsupported although the importer has all of its operators.
+bool IsGap(const CaseResult& result) {
+  return result.verdict.outcome == Outcome::kUnsupported && result.operators_listed;
+}
+
 nlohmann::json ToJson(const Tally& tally) {
   return {{"passed", tally.passed},
           {"total", tally.total()},
@@ -182,33 +187,38 @@ absl::StatusOr<KnownGaps> KnownGaps::Parse(absl::string_view text) {
   return gaps;
 }
 
+std::string KnownGaps::EntryOf(const std::string& name) const {
+  for (const auto& [pattern, reason] : entries_) {
+    if (std::regex_match(name, std::regex(pattern))) return pattern;
+  }
+  return "";
+}
+
 std::vector<std::string> KnownGaps::Offences(const Summary& summary) const {
-  std::set<std::string> used;
-  std::set<std::string> suites;
   std::vector<std::string> offences;
   for (size_t i = 0; i < summary.results.size(); ++i) {
-    const CaseResult& result = summary.results[i];
-    suites.insert(summary.cases[i].suite);
-    if (result.verdict.outcome != Outcome::kUnsupported || !result.operators_listed) continue;
     const std::string name = FullName(summary.cases[i]);
-    const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const auto& known) {
-      return std::regex_match(name, std::regex(known.first));
-    });
-    if (entry != entries_.end()) {
-      used.insert(entry->first);
-    } else {
-      offences.push_back(absl::StrCat("GAP ", name, ": all of its operators are listed, but: ",
-                                      OneLine(result.verdict.reason)));
-    }
-  }
-  for (const auto& [pattern, reason] : entries_) {
-    const bool was_run = suites.contains(pattern.substr(0, pattern.find('/')));
-    if (was_run && !used.contains(pattern)) {
-      offences.push_back(absl::StrCat("NO GAP: the list of known gaps has ", pattern,
-                                      ", but no such case is unsupported"));
-    }
+    if (!IsGap(summary.results[i]) || !EntryOf(name).empty()) continue;
+    offences.push_back(absl::StrCat("GAP ", name, ": all of its operators are listed, but: ",
+                                    OneLine(summary.results[i].verdict.reason)));
   }
   return offences;
+}
+
+std::vector<std::string> KnownGaps::Stale(const Summary& summary) const {
+  std::set<std::string> used, suites;
+  for (size_t i = 0; i < summary.results.size(); ++i) {
+    suites.insert(summary.cases[i].suite);
+    if (IsGap(summary.results[i])) used.insert(EntryOf(FullName(summary.cases[i])));
+  }
+  std::vector<std::string> stale;
+  for (const auto& [pattern, reason] : entries_) {
+    if (suites.contains(pattern.substr(0, pattern.find('/'))) && !used.contains(pattern)) {
+      stale.push_back(absl::StrCat("NO GAP: remove ", pattern,
+                                   " from the list of known gaps, no such case is unsupported"));
+    }
+  }
+  return stale;
 }
 
 }  // namespace fourfold::conformance

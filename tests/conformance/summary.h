@@ -48,11 +48,15 @@ class KnownGaps {
   // INVALID_ARGUMENT names the line that is none of these.
   static absl::StatusOr<KnownGaps> Parse(absl::string_view text);
 
-  // One line per offence: a gap that is not known, and an entry without a case (of a suite that was
-  // run), so that the list stays true.
+  // One line for each gap that is not known.
   std::vector<std::string> Offences(const Summary& summary) const;
+  // One line for each entry, of a suite that was run, that has no case any more: remove it.
+  std::vector<std::string> Stale(const Summary& summary) const;
 
  private:
+  // The pattern that a case's full name matches, "" for none.
+  std::string EntryOf(const std::string& name) const;
+
   std::map<std::string, std::string> entries_;  // pattern -> reason
 };
 

@@ -1,16 +1,19 @@
-// run_model MODEL INPUTS OUTPUTS [CPU_LEVEL]: what a model file of any format that the quantizer
-// reads answers, for tests in other languages. INPUTS is a file of samples one after another, each
-// the bytes of the model's inputs in their order, row-major; OUTPUTS gets the bytes of the outputs
-// likewise. Prints one JSON object with their names, types and shapes. Exit code 0, or 1 with a
-// message.
+// run_model MODEL INPUTS OUTPUTS [CPU_LEVEL [SHAPES]]: what a model file of any format that the
+// quantizer reads answers, for tests in other languages. INPUTS is a file of samples one after
+// another, each the bytes of the model's inputs in their order, row-major; OUTPUTS gets the bytes
+// of the outputs likewise. SHAPES are those of the inputs ("1x512,2x1x128,": the third is a scalar)
+// where the model leaves more than the batch open. Prints one JSON object with names, types and
+// shapes of the last sample. Exit code 0, or 1 with a message.
 
 #include <cstdio>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "server/base/file.h"
 #include "server/base/status_macros.h"
 #include "server/passes/passes.h"
@@ -33,9 +36,30 @@ std::string Describe(const std::vector<runtime::TensorInfo>& tensors) {
   return absl::StrCat("[", absl::StrJoin(texts, ", "), "]");
 }
 
+// "1x512,2x1x128,"
+absl::StatusOr<std::vector<graph::Shape>> ParseShapes(const std::string& text,
+                                                      const runtime::Model& model) {
+  std::vector<graph::Shape> shapes;
+  for (absl::string_view part : absl::StrSplit(text, ',')) {
+    graph::Shape& shape = shapes.emplace_back();
+    for (absl::string_view dim : absl::StrSplit(part, 'x', absl::SkipEmpty())) {
+      int64_t value = 0;
+      if (!absl::SimpleAtoi(dim, &value)) {
+        return absl::InvalidArgumentError(absl::StrCat("SHAPES: \"", text, "\""));
+      }
+      shape.push_back(value);
+    }
+  }
+  if (shapes.size() != model.inputs().size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("SHAPES: got ", shapes.size(), ", wanted ", model.inputs().size()));
+  }
+  return shapes;
+}
+
 absl::Status RunModel(const std::vector<std::string>& words) {
   if (words.size() < 3) {
-    return absl::InvalidArgumentError("wanted MODEL INPUTS OUTPUTS [CPU_LEVEL]");
+    return absl::InvalidArgumentError("wanted MODEL INPUTS OUTPUTS [CPU_LEVEL [SHAPES]]");
   }
   ASSIGN_OR_RETURN(const base::MappedFile file, base::MappedFile::Open(words[0]));
   ASSIGN_OR_RETURN(graph::Graph graph, quantize::ImportModel(file.bytes()));
@@ -43,41 +67,44 @@ absl::Status RunModel(const std::vector<std::string>& words) {
   runtime::ModelOptions options;
   ASSIGN_OR_RETURN(options.features, tools::ApplyCpuFlag(words.size() > 3 ? words[3] : ""));
   const runtime::Model model(std::move(graph), options);
-  ASSIGN_OR_RETURN(const std::vector<graph::Shape> shapes, model.ShapesForBatch(1));
-  ASSIGN_OR_RETURN(const std::shared_ptr<const runtime::Plan> plan, model.PlanFor(shapes));
+  ASSIGN_OR_RETURN(const std::vector<graph::Shape> shapes,
+                   words.size() > 4 ? ParseShapes(words[4], model) : model.ShapesForBatch(1));
 
   ASSIGN_OR_RETURN(const base::MappedFile samples, base::MappedFile::Open(words[1]));
+  std::vector<runtime::TensorInfo> inputs = model.inputs();
   size_t sample_bytes = 0;
-  std::vector<std::vector<std::byte>> in_buffers, out_buffers;
-  std::vector<const void*> in;
-  std::vector<void*> out;
-  for (const auto& input : plan->inputs()) {
-    in.push_back(in_buffers.emplace_back(input.bytes()).data());
-    sample_bytes += input.bytes();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    inputs[i].shape = shapes[i];
+    sample_bytes += inputs[i].bytes();
   }
-  for (const auto& output : plan->outputs())
-    out.push_back(out_buffers.emplace_back(output.bytes()).data());
-  if (samples.bytes().size() % sample_bytes != 0) {
+  if (sample_bytes == 0 || samples.bytes().size() % sample_bytes != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("INPUTS has ", samples.bytes().size(), " bytes, a sample has ", sample_bytes));
   }
   registry::PoolParallel parallel(1);
   runtime::Arena arena;
   std::string results;
+  std::vector<runtime::TensorInfo> outputs = model.outputs();
   size_t at = 0;
   while (at < samples.bytes().size()) {
-    for (auto& buffer : in_buffers) {
-      std::memcpy(buffer.data(), samples.bytes().data() + at, buffer.size());
-      at += buffer.size();
+    std::vector<std::vector<std::byte>> buffers;
+    std::vector<runtime::TensorRef> refs;
+    for (const runtime::TensorInfo& input : inputs) {
+      const auto begin = samples.bytes().begin() + static_cast<std::ptrdiff_t>(at);
+      at += input.bytes();
+      buffers.emplace_back(begin, samples.bytes().begin() + static_cast<std::ptrdiff_t>(at));
+      refs.push_back({input.type, input.shape, buffers.back().data()});
     }
-    runtime::Run(*plan, arena, in, out, parallel);
-    for (const auto& buffer : out_buffers) {
-      results.append(reinterpret_cast<const char*>(buffer.data()), buffer.size());
+    ASSIGN_OR_RETURN(const std::vector<graph::TensorPtr> answers,
+                     model.Execute(refs, arena, parallel));
+    for (size_t i = 0; i < answers.size(); ++i) {
+      outputs[i].shape = answers[i]->shape();
+      results.append(static_cast<const char*>(answers[i]->data()), answers[i]->bytes());
     }
   }
   RETURN_IF_ERROR(base::WriteFileAtomically(words[2], results));
-  std::printf("{\"inputs\": %s, \"outputs\": %s}\n", Describe(plan->inputs()).c_str(),
-              Describe(plan->outputs()).c_str());
+  std::printf("{\"inputs\": %s, \"outputs\": %s}\n", Describe(inputs).c_str(),
+              Describe(outputs).c_str());
   return absl::OkStatus();
 }
 

@@ -13,8 +13,8 @@ namespace fourfold::kernels {
 //
 //   kFloat         src float32, weights float32 or float16 (expanded), dst float32:
 //                    dst = activation(sum + bias[o] + residual)
-//   kStaticInt8    src uint8 or int8 with src_zero_point, weights int8 with zero point 0; exact
-//   sums:
+//   kStaticInt8    src uint8 or int8 with src_zero_point, weights int8 or uint8 with
+//                  weights_zero_point; exact sums of (src - zero point) * (weight - zero point):
 //                    v = (float(sum) + bias[o]) * multiplier[o]
 //                    dst uint8/int8 = saturate(round(activation(v) * dst_scale_inverse) +
 //                    dst_zero_point) dst float32    = activation(v) (+ residual before the
@@ -30,6 +30,7 @@ namespace fourfold::kernels {
 //                  multiplier is the weight scale; bias and residual are in real units.
 //
 // An int32 sum is exact for up to 66,000 products of uint8 and int8; a longer one is refused.
+// Weights with a zero point are numbers of nine bits, whose sums are half as long.
 enum class Arithmetic : uint8_t { kFloat, kStaticInt8, kDynamicInt8 };
 
 struct Accumulation {
@@ -40,6 +41,8 @@ struct Accumulation {
   ElementType weights_type = ElementType::kFloat32;
   std::span<const float> bias;        // [O], empty for none
   std::span<const float> multiplier;  // [O], integer arithmetic only
+  std::span<const int32_t>
+      weights_zero_point;  // [O], integer arithmetic; empty: int8 weights, all 0
 
   // Identifies weights + bias + multiplier within PackedWeights; 0: not shared.
   uint64_t weights_id = 0;
@@ -56,5 +59,8 @@ struct Accumulation {
 
 // Longest sum that cannot leave int32: floor((2^31 - 1) / (255 * 127)).
 inline constexpr int64_t kMaxExactSum = 66311;
+
+// The same with weights of nine bits: floor((2^31 - 1) / (255 * 255)).
+inline constexpr int64_t kMaxExactWideSum = 33025;
 
 }  // namespace fourfold::kernels

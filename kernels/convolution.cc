@@ -9,11 +9,13 @@
 #include "kernels/onednn/onednn.h"
 #endif
 #include "kernels/reference/reference.h"
+#include "kernels/wide_weights.h"
 
 namespace fourfold::kernels {
 
 std::span<const Kernel<ConvolutionSpec>> ConvolutionKernels() {
   static constexpr std::array kTable = {
+    Kernel<ConvolutionSpec>{"wide", kNoFeatures, &wide::PrepareConvolution},
 #if FOURFOLD_WITH_ONEDNN
     Kernel<ConvolutionSpec>{"onednn", kAvx2, &onednn::PrepareConvolution},
 #endif

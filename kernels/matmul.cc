@@ -9,11 +9,13 @@
 #include "kernels/onednn/onednn.h"
 #endif
 #include "kernels/reference/reference.h"
+#include "kernels/wide_weights.h"
 
 namespace fourfold::kernels {
 
 std::span<const Kernel<MatMulSpec>> MatMulKernels() {
   static constexpr std::array kTable = {
+    Kernel<MatMulSpec>{"wide", kNoFeatures, &wide::PrepareMatMul},
 #if FOURFOLD_WITH_ONEDNN
     Kernel<MatMulSpec>{"onednn", kAvx2, &onednn::PrepareMatMul},
 #endif

@@ -55,8 +55,8 @@ bool IsServedS8(const Accumulation& sum, ElementType src, ElementType dst, int64
     return type == ElementType::kUint8 || type == ElementType::kInt8;
   };
   if (sum.arithmetic == Arithmetic::kFloat || sum.weights == nullptr || !is_byte(src) ||
-      sum.weights_type != ElementType::kInt8 || length > kMaxExactSum ||
-      static_cast<int64_t>(sum.multiplier.size()) != channels ||
+      sum.weights_type != ElementType::kInt8 || !sum.weights_zero_point.empty() ||
+      length > kMaxExactSum || static_cast<int64_t>(sum.multiplier.size()) != channels ||
       (!sum.bias.empty() && static_cast<int64_t>(sum.bias.size()) != channels)) {
     return false;
   }

@@ -89,7 +89,8 @@ bool Acceptable(const Accumulation& sum, ElementType src_type, ElementType dst_t
     return src_type == ElementType::kFloat32 && float_dst &&
            (sum.weights_type == ElementType::kFloat32 || sum.weights_type == ElementType::kFloat16);
   }
-  if (sum.weights_type != ElementType::kInt8 || sum.multiplier.size() != count) return false;
+  if (sum.weights_type != ElementType::kInt8 || !sum.weights_zero_point.empty()) return false;
+  if (sum.multiplier.size() != count) return false;
   if (sum_length > kMaxExactSum) return false;
   if (sum.arithmetic == Arithmetic::kDynamicInt8)
     return src_type == ElementType::kUint8 && float_dst;

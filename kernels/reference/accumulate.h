@@ -88,16 +88,30 @@ inline bool IsServed(const Accumulation& sum, ElementType src, ElementType dst, 
     return src == ElementType::kFloat32 && dst == ElementType::kFloat32 &&
            (sum.weights_type == ElementType::kFloat32 || sum.weights_type == ElementType::kFloat16);
   }
-  if (!IsInteger8(src) || sum.weights_type != ElementType::kInt8 || length > kMaxExactSum ||
-      static_cast<int64_t>(sum.multiplier.size()) != channels) {
+  if (!IsInteger8(src) || static_cast<int64_t>(sum.multiplier.size()) != channels) return false;
+  if (sum.weights_zero_point.empty()) {
+    if (sum.weights_type != ElementType::kInt8 || length > kMaxExactSum) return false;
+  } else if (!IsInteger8(sum.weights_type) || length > kMaxExactWideSum ||
+             static_cast<int64_t>(sum.weights_zero_point.size()) != channels) {
     return false;
   }
   if (sum.arithmetic == Arithmetic::kDynamicInt8) return dst == ElementType::kFloat32;
   return dst == ElementType::kFloat32 || (IsInteger8(dst) && !sum.residual);
 }
 
-// Weights in the order in which the loops read them: float32, or int8 widened to int16.
-// place(i) is the packed index of the stored element i. Shared through context.packed.
+// The stored weight i of channel o as the number it stands for, in units of the channel's scale.
+inline int16_t IntegerWeight(const Accumulation& sum, int64_t i, int64_t o) {
+  const int32_t stored = sum.weights_type == ElementType::kUint8
+                             ? static_cast<const uint8_t*>(sum.weights)[i]
+                             : static_cast<const int8_t*>(sum.weights)[i];
+  const size_t channel = static_cast<size_t>(o);
+  return static_cast<int16_t>(
+      sum.weights_zero_point.empty() ? stored : stored - sum.weights_zero_point[channel]);
+}
+
+// Weights in the order in which the loops read them: float32, or integers widened to int16.
+// place(i) is the packed index of the stored element i; channels are innermost in that order.
+// Shared through context.packed.
 struct Packed {
   PackedWeights::Buffer buffer;
   size_t bytes = 0;
@@ -109,8 +123,8 @@ struct Packed {
 };
 
 template <typename Place>
-Packed PackWeights(const Accumulation& sum, int64_t count, const std::string& format,
-                   const PrepareContext& context, const Place& place) {
+Packed PackWeights(const Accumulation& sum, int64_t count, int64_t channels,
+                   const std::string& format, const PrepareContext& context, const Place& place) {
   const bool integer = sum.arithmetic != Arithmetic::kFloat;
   const size_t bytes = static_cast<size_t>(count) * (integer ? sizeof(int16_t) : sizeof(float));
   const auto pack = [&]() -> PackedWeights::Buffer {
@@ -118,7 +132,7 @@ Packed PackWeights(const Accumulation& sum, int64_t count, const std::string& fo
     for (int64_t i = 0; i < count; ++i) {
       const int64_t to = place(i);
       if (integer) {
-        static_cast<int16_t*>(buffer.get())[to] = static_cast<const int8_t*>(sum.weights)[i];
+        static_cast<int16_t*>(buffer.get())[to] = IntegerWeight(sum, i, to % channels);
       } else if (sum.weights_type == ElementType::kFloat16) {
         static_cast<float*>(buffer.get())[to] =
             HalfToFloat(static_cast<const uint16_t*>(sum.weights)[i]);

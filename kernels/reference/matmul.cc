@@ -125,8 +125,8 @@ PreparedPtr PrepareMatMul(const MatMulSpec& spec, const PrepareContext& context)
     const auto place = [&spec, transpose](int64_t i) {
       return transpose ? i % spec.k * spec.n + i / spec.k : i;
     };
-    packed =
-        PackWeights(spec.sum, spec.k * spec.n, transpose ? "matmul_t" : "matmul", context, place);
+    packed = PackWeights(spec.sum, spec.k * spec.n, spec.n, transpose ? "matmul_t" : "matmul",
+                         context, place);
   }
   switch (spec.src_type) {
     case ElementType::kFloat32:

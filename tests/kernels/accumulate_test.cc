@@ -60,23 +60,40 @@ struct Source {
   }
 };
 
-enum class Mode { kFloat, kHalfWeights, kToUint8, kToInt8, kToFloat, kDynamic };
+enum class Mode {
+  kFloat,
+  kHalfWeights,
+  kToUint8,
+  kToInt8,
+  kToFloat,
+  kDynamic,
+  kZeroPoints,      // uint8 weights with zero points, few numbers outside int8; to int8
+  kManyZeroPoints,  // many; to uint8
+  kDynamicZeroPoints,
+};
 
 std::string NameOf(Mode mode) {
-  return std::vector<std::string>{
-      "float", "half", "u8", "s8", "dequantized", "dynamic"}[static_cast<size_t>(mode)];
+  return std::vector<
+      std::string>{"float",   "half",  "u8",        "s8",          "dequantized",
+                   "dynamic", "zeros", "manyzeros", "dynamiczeros"}[static_cast<size_t>(mode)];
 }
+
+bool IsDynamic(Mode mode) { return mode == Mode::kDynamic || mode == Mode::kDynamicZeroPoints; }
 
 // Weights and constants of a mode; keeps what the Accumulation borrows.
 struct Constants {
   std::vector<float> weights, bias, multiplier;
   std::vector<uint16_t> half;
   std::vector<int8_t> integers;
+  std::vector<uint8_t> bytes;
+  std::vector<int32_t> zero_points;
   ElementType src_type = ElementType::kFloat32;
   ElementType dst_type = ElementType::kFloat32;
   Accumulation sum;
 
-  Constants(Random& random, Mode mode, int64_t channels, int64_t count) {
+  // channel_of(i): the output channel of weight i.
+  Constants(Random& random, Mode mode, int64_t channels, int64_t count,
+            const std::function<int64_t(int64_t)>& channel_of) {
     weights = random.Reals(count);
     if (mode == Mode::kHalfWeights) {
       for (float& w : weights) w = HalfToFloat(half.emplace_back(FloatToHalf(w)));
@@ -89,9 +106,34 @@ struct Constants {
     sum.activation = {Activation::Kind::kRelu, 0, 0};
     if (mode != Mode::kFloat && mode != Mode::kHalfWeights)
       MakeIntegers(random, mode, channels, count);
+    if (HasZeroPoints(mode)) MakeZeroPoints(random, mode, channels, channel_of);
     sum.bias = bias;
     sum.multiplier = multiplier;
-    sum.residual = dst_type == ElementType::kFloat32;
+    sum.residual = dst_type == ElementType::kFloat32 && !HasZeroPoints(mode);
+  }
+
+  static bool HasZeroPoints(Mode mode) {
+    return mode == Mode::kZeroPoints || mode == Mode::kManyZeroPoints ||
+           mode == Mode::kDynamicZeroPoints;
+  }
+
+  void MakeZeroPoints(Random& random, Mode mode, int64_t channels,
+                      const std::function<int64_t(int64_t)>& channel_of) {
+    const bool many = mode == Mode::kManyZeroPoints;
+    for (int64_t o = 0; o < channels; ++o)
+      zero_points.push_back(static_cast<int32_t>(many ? random.Integer(0, 255) : 157));
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const bool outside = many || random.Integer(0, 99) == 0;
+      bytes.push_back(static_cast<uint8_t>(outside ? random.Integer(0, 255)
+                                                   : random.Integer(157 - 64, 157 + 64)));
+      weights[i] = static_cast<float>(
+          bytes.back() - zero_points[static_cast<size_t>(channel_of(static_cast<int64_t>(i)))]);
+    }
+    bytes.front() = 0;
+    weights.front() = static_cast<float>(-zero_points.front());
+    sum.weights = bytes.data();
+    sum.weights_type = ElementType::kUint8;
+    sum.weights_zero_point = zero_points;
   }
 
   void MakeIntegers(Random& random, Mode mode, int64_t channels, int64_t count) {
@@ -102,18 +144,19 @@ struct Constants {
     sum.weights_type = ElementType::kInt8;
     multiplier = random.Reals(channels, 0.0005f, 0.01f);
     sum.src_zero_point = 3;
-    src_type = mode == Mode::kToInt8 ? ElementType::kInt8 : ElementType::kUint8;
-    if (mode == Mode::kDynamic) {
+    src_type = mode == Mode::kToInt8 || mode == Mode::kZeroPoints ? ElementType::kInt8
+                                                                  : ElementType::kUint8;
+    if (IsDynamic(mode)) {
       sum.arithmetic = Arithmetic::kDynamicInt8;
       return;
     }
     sum.arithmetic = Arithmetic::kStaticInt8;
     for (float& b : bias) b = std::round(b * 500.0f);
     if (mode == Mode::kToFloat) return;
-    dst_type = mode == Mode::kToUint8 ? ElementType::kUint8 : ElementType::kInt8;
-    sum.dst_zero_point = mode == Mode::kToUint8 ? 5 : -7;
-    sum.activation =
-        mode == Mode::kToUint8 ? Activation{Activation::Kind::kClip, 0.0f, 100.0f} : Activation{};
+    const bool to_uint8 = mode == Mode::kToUint8 || mode == Mode::kManyZeroPoints;
+    dst_type = to_uint8 ? ElementType::kUint8 : ElementType::kInt8;
+    sum.dst_zero_point = to_uint8 ? 5 : -7;
+    sum.activation = to_uint8 ? Activation{Activation::Kind::kClip, 0.0f, 100.0f} : Activation{};
   }
 };
 
@@ -236,19 +279,22 @@ TEST_P(ConvolutionTest, EqualsTheDefinition) {
     const int64_t reach = (c.kernel[d] - 1) * c.dilations[d] + 1;
     spec.dst.dims.push_back((c.in[d] + c.begin[d] + c.end[d] - reach) / c.strides[d] + 1);
   }
-  const Constants constants(random, mode, c.outputs, ElementCount(spec.weights));
+  const int64_t row = ElementCount(spec.weights) / c.outputs;
+  const Constants constants(random, mode, c.outputs, ElementCount(spec.weights),
+                            [row](int64_t i) { return i / row; });
   spec.src.type = constants.src_type;
   spec.dst.type = constants.dst_type;
   spec.sum = constants.sum;
   const Source source(random, constants.src_type, ElementCount(spec.src.dims));
   const int64_t count = ElementCount(spec.dst.dims);
-  const std::vector<float> residual = random.Reals(count);
+  const std::vector<float> residual =
+      spec.sum.residual ? random.Reals(count) : std::vector<float>(static_cast<size_t>(count));
   std::vector<QuantParams> params;
   for (int64_t n = 0; n < c.batch; ++n) {
     params.push_back({random.Real(0.001f, 0.01f), static_cast<int32_t>(random.Integer(0, 255))});
   }
   std::vector<const void*> inputs = {source.data()};
-  if (mode == Mode::kDynamic) inputs.push_back(params.data());
+  if (IsDynamic(mode)) inputs.push_back(params.data());
   if (spec.sum.residual) inputs.push_back(residual.data());
 
   const std::vector<int64_t> strides = Strides(spec.dst.dims, layout);
@@ -267,7 +313,7 @@ TEST_P(ConvolutionTest, EqualsTheDefinition) {
     }
     const QuantParams& p = params[static_cast<size_t>(index[0])];
     double zero = spec.sum.arithmetic == Arithmetic::kFloat ? 0 : spec.sum.src_zero_point;
-    if (mode == Mode::kDynamic) zero = p.zero_point;
+    if (IsDynamic(mode)) zero = p.zero_point;
     const double total = NaiveSum(spec, constants, source, zero, index[0], index[1],
                                   Dims(index.begin() + 2, index.end()));
     const auto o = static_cast<size_t>(index[1]);
@@ -280,7 +326,9 @@ INSTANTIATE_TEST_SUITE_P(
     Cases, ConvolutionTest,
     ::testing::Combine(::testing::ValuesIn(ConvolutionCases()),
                        ::testing::Values(Mode::kFloat, Mode::kHalfWeights, Mode::kToUint8,
-                                         Mode::kToInt8, Mode::kToFloat, Mode::kDynamic),
+                                         Mode::kToInt8, Mode::kToFloat, Mode::kDynamic,
+                                         Mode::kZeroPoints, Mode::kManyZeroPoints,
+                                         Mode::kDynamicZeroPoints),
                        ::testing::Values(Layout::kRowMajor, Layout::kChannelsLast)),
     [](const auto& info) {
       return std::get<0>(info.param).name + "_" + NameOf(std::get<1>(info.param)) +
@@ -304,6 +352,31 @@ TEST(ConvolutionSpecTest, ASumTooLongForInt32IsRefused) {
     spec.sum.weights_type = ElementType::kInt8;
     spec.sum.multiplier = multiplier;
     EXPECT_EQ(PrepareFirst(ConvolutionKernels(), spec, {}) != nullptr, channels == kMaxExactSum);
+  }
+}
+
+TEST(ConvolutionSpecTest, ASumOfNineBitWeightsTooLongForInt32IsRefused) {
+  const std::vector<uint8_t> weights(static_cast<size_t>(kMaxExactWideSum + 1), 255);
+  const std::vector<float> multiplier(1, 1.0f);
+  const std::vector<int32_t> zero_point(1, 0);
+  for (const int64_t k : {kMaxExactWideSum, kMaxExactWideSum + 1}) {
+    MatMulSpec spec{.src_type = ElementType::kUint8, .m = 1, .n = 1, .k = k, .sum = {}};
+    spec.sum.arithmetic = Arithmetic::kStaticInt8;
+    spec.sum.weights = weights.data();
+    spec.sum.weights_type = ElementType::kUint8;
+    spec.sum.weights_zero_point = zero_point;
+    spec.sum.multiplier = multiplier;
+    const PreparedPtr kernel = PrepareFirst(MatMulKernels(), spec, {});
+    ASSERT_EQ(kernel != nullptr, k == kMaxExactWideSum);
+    if (kernel == nullptr) continue;
+    const std::vector<uint8_t> src(static_cast<size_t>(k), 255);
+    float dst = 0;
+    const void* in = src.data();
+    void* out = &dst;
+    std::vector<std::byte> scratch(kernel->scratch_bytes());
+    Sequential sequential;
+    kernel->Run({{&in, 1}, {&out, 1}, scratch.data(), &sequential});
+    EXPECT_EQ(dst, static_cast<float>(255 * 255 * k));
   }
 }
 
@@ -339,7 +412,8 @@ TEST_P(MatMulTest, EqualsTheDefinition) {
   if (c.rhs_batch != 1 && mode != Mode::kFloat) GTEST_SKIP() << "constant weights have no batch";
   Random random(static_cast<uint32_t>(c.m * 10007 + c.n * 101 + c.k + flags));
   const bool constant = mode != Mode::kFloat || (c.rhs_batch == 1 && c.m % 2 == 0);
-  Constants constants(random, mode, c.n, c.rhs_batch * c.n * c.k);
+  Constants constants(random, mode, c.n, c.rhs_batch * c.n * c.k,
+                      [&](int64_t i) { return transpose_rhs ? i / c.k % c.n : i % c.n; });
   MatMulSpec spec{.src_type = constants.src_type,
                   .dst_type = constants.dst_type,
                   .lhs_batch = c.lhs_batch,
@@ -355,21 +429,22 @@ TEST_P(MatMulTest, EqualsTheDefinition) {
   spec.sum = constants.sum;
   const int64_t batch = std::max(c.lhs_batch, c.rhs_batch), count = batch * c.m * c.n;
   const Source source(random, constants.src_type, c.lhs_batch * c.m * c.k);
-  const std::vector<float> residual = random.Reals(count);
+  const std::vector<float> residual =
+      spec.sum.residual ? random.Reals(count) : std::vector<float>(static_cast<size_t>(count));
   std::vector<QuantParams> params;
   for (int64_t i = 0; i < spec.samples; ++i) {
     params.push_back({random.Real(0.001f, 0.01f), static_cast<int32_t>(random.Integer(0, 255))});
   }
   std::vector<const void*> inputs = {source.data()};
   if (!constant) inputs.push_back(constants.weights.data());
-  if (mode == Mode::kDynamic) inputs.push_back(params.data());
+  if (IsDynamic(mode)) inputs.push_back(params.data());
   if (spec.sum.residual) inputs.push_back(residual.data());
   const Expected expected{constants.sum, constants.dst_type};
   ExpectSums(MatMulKernels(), spec, constants, inputs, count, [&](int64_t i) -> double {
     const int64_t b = i / c.n / c.m, m = i / c.n % c.m, n = i % c.n;
-    const QuantParams p = mode == Mode::kDynamic ? params[static_cast<size_t>(b)] : QuantParams{};
+    const QuantParams p = IsDynamic(mode) ? params[static_cast<size_t>(b)] : QuantParams{};
     double zero = spec.sum.arithmetic == Arithmetic::kFloat ? 0 : spec.sum.src_zero_point;
-    if (mode == Mode::kDynamic) zero = p.zero_point;
+    if (IsDynamic(mode)) zero = p.zero_point;
     double total = 0;
     for (int64_t k = 0; k < c.k; ++k) {
       const int64_t left =
@@ -391,7 +466,9 @@ INSTANTIATE_TEST_SUITE_P(
                                          MatMulCase{1, 1, 1, 1000, 64}, MatMulCase{3, 1, 4, 63, 65},
                                          MatMulCase{2, 2, 5, 64, 31}, MatMulCase{1, 3, 7, 35, 131}),
                        ::testing::Values(Mode::kFloat, Mode::kHalfWeights, Mode::kToUint8,
-                                         Mode::kToInt8, Mode::kToFloat, Mode::kDynamic),
+                                         Mode::kToInt8, Mode::kToFloat, Mode::kDynamic,
+                                         Mode::kZeroPoints, Mode::kManyZeroPoints,
+                                         Mode::kDynamicZeroPoints),
                        ::testing::Values(0, 1, 2, 3)),
     [](const auto& info) {
       const MatMulCase& c = std::get<0>(info.param);

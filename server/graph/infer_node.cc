@@ -62,14 +62,8 @@ absl::Status NodeView::RequireSameFloats() const {
                TypeText(type(1)), ", wanted equal types");
 }
 
-absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul) {
-  RETURN_IF_ERROR(view.RequireInputs(2));
-  const bool dynamic = view.has(4);
-  if (!dynamic) RETURN_IF_ERROR(view.RequireFloat(0));
-  RETURN_IF_ERROR(view.RequireFloat(1));
-  RETURN_IF_ERROR(view.RequireSameFloats());
-  Inferred result{dynamic ? DataType::kFloat32 : view.type(0), std::nullopt};
-  if (!view.shape(0) || !view.shape(1)) return result;
+absl::StatusOr<std::optional<Shape>> MultipliedShape(const NodeView& view, const MatMul& matmul) {
+  if (!view.shape(0) || !view.shape(1)) return std::optional<Shape>();
   Shape lhs = *view.shape(0), rhs = *view.shape(1);
   if (lhs.empty() || rhs.empty()) {
     return view.Error("got ", view.Text(0), " and ", view.Text(1),
@@ -94,6 +88,19 @@ absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul)
   Shape shape = *batch;
   if (!lhs_vector) shape.push_back(lhs[lhs.size() - 2]);
   if (!rhs_vector) shape.push_back(rhs.back());
+  return shape;
+}
+
+absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul) {
+  RETURN_IF_ERROR(view.RequireInputs(2));
+  const bool dynamic = view.has(4);
+  if (!dynamic) RETURN_IF_ERROR(view.RequireFloat(0));
+  RETURN_IF_ERROR(view.RequireFloat(1));
+  RETURN_IF_ERROR(view.RequireSameFloats());
+  Inferred result{dynamic ? DataType::kFloat32 : view.type(0), std::nullopt};
+  ASSIGN_OR_RETURN(result.shape, MultipliedShape(view, matmul));
+  if (!result.shape) return result;
+  const Shape& shape = *result.shape;
   if (view.has(2) && view.shape(2)) {
     const std::optional<Shape> sum = Broadcast(shape, *view.shape(2));
     if (!sum || !Compatible(*sum, shape)) {
@@ -104,7 +111,6 @@ absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul)
   if (view.has(3) && view.shape(3) && !Compatible(*view.shape(3), shape)) {
     return view.Error("got residual ", view.Text(3), ", wanted ", ShapeText(shape));
   }
-  result.shape = std::move(shape);
   return result;
 }
 
@@ -159,8 +165,8 @@ absl::StatusOr<Inferred> InferSoftmax(const NodeView& view, const Softmax& softm
   return SameAsInput(view);
 }
 
-// Scale and zero point of Quantize and Dequantize as imported: scalars, or one per slice along
-// axis.
+// Scale and zero point of Quantize and Dequantize as imported: scalars, one per slice along axis,
+// or one per element.
 absl::Status CheckQuantizationInputs(const NodeView& view, int64_t axis) {
   RETURN_IF_ERROR(view.RequireFloat(1));
   if (view.has(2) && view.shape(1) && view.shape(2) &&
@@ -172,6 +178,8 @@ absl::Status CheckQuantizationInputs(const NodeView& view, int64_t axis) {
     if (!view.has(i) || !view.shape(i) || !view.shape(0)) continue;
     const Shape& parameter = *view.shape(i);
     if (parameter.empty() || (parameter.size() == 1 && parameter[0] == 1)) continue;
+    if (parameter.size() == view.shape(0)->size() && Compatible(parameter, *view.shape(0)))
+      continue;
     const std::optional<size_t> dim = NormalizeAxis(axis, view.shape(0)->size());
     if (parameter.size() != 1 || !dim || !Compatible(parameter[0], (*view.shape(0))[*dim])) {
       return view.Error("got ", i == 1 ? "scale " : "zero point ", view.Text(i),

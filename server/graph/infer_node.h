@@ -98,8 +98,15 @@ absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Tile& op
 absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const TopK& op);
 absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Trilu& op);
 absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Unique& op);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const IntegerConv& conv);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const IntegerMatMul& matmul);
 
 absl::StatusOr<Inferred> InferConv(const NodeView& view, const Conv& conv);
+// Of a convolution of inputs 0 and 1, and of a product of them; nothing where not even the rank is
+// known.
+absl::StatusOr<std::optional<Shape>> ConvolvedShape(const NodeView& view, const Window& window,
+                                                    int64_t groups);
+absl::StatusOr<std::optional<Shape>> MultipliedShape(const NodeView& view, const MatMul& matmul);
 absl::StatusOr<Inferred> InferPool(const NodeView& view, const Pool& pool);
 absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul);
 

@@ -112,6 +112,39 @@ absl::StatusOr<Window> ResolveWindow(const Window& window, const std::vector<int
   return result;
 }
 
+absl::StatusOr<std::optional<Shape>> ConvolvedShape(const NodeView& view, const Window& window,
+                                                    int64_t groups) {
+  if (groups < 1) return view.Error("got ", groups, " groups, wanted at least 1");
+  if (!view.shape(1)) return std::optional<Shape>();
+  const Shape& weights = *view.shape(1);
+  if (weights.size() < 3) {
+    return view.Error("got weights ", view.Text(1), ", wanted [O, I/groups, kernel...]");
+  }
+  const int64_t channels_out = weights[0];
+  if (channels_out != kUnknownDim && channels_out % groups != 0) {
+    return view.Error("got weights ", view.Text(1), ", wanted output channels that divide into ",
+                      groups, " groups");
+  }
+  Shape shape(weights.size(), kUnknownDim);
+  shape[1] = channels_out;
+  if (!view.shape(0)) return shape;
+  const Shape& x = *view.shape(0);
+  if (x.size() != weights.size()) {
+    return view.Error("got ", view.Text(0), " with weights ", view.Text(1),
+                      ", wanted as many dimensions");
+  }
+  if (x[1] != kUnknownDim && weights[1] != kUnknownDim) {
+    const std::optional<int64_t> wanted = CheckedMultiply(weights[1], groups);
+    if (!wanted || *wanted != x[1]) {
+      return view.Error("got ", x[1], " channels of ", view.Text(0), ", wanted ", weights[1], " x ",
+                        groups, " groups for weights ", view.Text(1));
+    }
+  }
+  ASSIGN_OR_RETURN(shape, WindowedShape(view, window, {weights.begin() + 2, weights.end()}, false));
+  shape[1] = channels_out;
+  return shape;
+}
+
 absl::StatusOr<Inferred> InferConv(const NodeView& view, const Conv& conv) {
   RETURN_IF_ERROR(view.RequireInputs(2));
   const bool dynamic = view.has(4);
@@ -119,44 +152,15 @@ absl::StatusOr<Inferred> InferConv(const NodeView& view, const Conv& conv) {
   RETURN_IF_ERROR(view.RequireFloat(1));
   RETURN_IF_ERROR(view.RequireSameFloats());
   Inferred result{dynamic ? DataType::kFloat32 : view.type(0), std::nullopt};
-  if (conv.groups < 1) return view.Error("got ", conv.groups, " groups, wanted at least 1");
-  if (!view.shape(1)) return result;
-  const Shape& weights = *view.shape(1);
-  if (weights.size() < 3) {
-    return view.Error("got weights ", view.Text(1), ", wanted [O, I/groups, kernel...]");
-  }
-  const int64_t channels_out = weights[0];
-  if (channels_out != kUnknownDim && channels_out % conv.groups != 0) {
-    return view.Error("got weights ", view.Text(1), ", wanted output channels that divide into ",
-                      conv.groups, " groups");
-  }
+  ASSIGN_OR_RETURN(result.shape, ConvolvedShape(view, conv.window, conv.groups));
+  if (!result.shape) return result;
+  const int64_t channels_out = (*result.shape)[1];
   if (view.has(2) && view.shape(2) && !Compatible(*view.shape(2), {channels_out})) {
     return view.Error("got bias ", view.Text(2), ", wanted ", ShapeText({channels_out}));
   }
-  if (!view.shape(0)) {
-    result.shape = Shape(weights.size(), kUnknownDim);
-    (*result.shape)[1] = channels_out;
-    return result;
+  if (view.has(3) && view.shape(3) && !Compatible(*view.shape(3), *result.shape)) {
+    return view.Error("got residual ", view.Text(3), ", wanted ", ShapeText(*result.shape));
   }
-  const Shape& x = *view.shape(0);
-  if (x.size() != weights.size()) {
-    return view.Error("got ", view.Text(0), " with weights ", view.Text(1),
-                      ", wanted as many dimensions");
-  }
-  if (x[1] != kUnknownDim && weights[1] != kUnknownDim) {
-    const std::optional<int64_t> wanted = CheckedMultiply(weights[1], conv.groups);
-    if (!wanted || *wanted != x[1]) {
-      return view.Error("got ", x[1], " channels of ", view.Text(0), ", wanted ", weights[1], " x ",
-                        conv.groups, " groups for weights ", view.Text(1));
-    }
-  }
-  ASSIGN_OR_RETURN(Shape shape,
-                   WindowedShape(view, conv.window, {weights.begin() + 2, weights.end()}, false));
-  shape[1] = channels_out;
-  if (view.has(3) && view.shape(3) && !Compatible(*view.shape(3), shape)) {
-    return view.Error("got residual ", view.Text(3), ", wanted ", ShapeText(shape));
-  }
-  result.shape = std::move(shape);
   return result;
 }
 

@@ -70,5 +70,10 @@ PlainKernel PlainOf(const PlainCall&, const SpaceToDepth&, const kernels::Prepar
 PlainKernel PlainOf(const PlainCall&, const Tile&, const kernels::PrepareContext&);
 PlainKernel PlainOf(const PlainCall&, const TopK&, const kernels::PrepareContext&);
 PlainKernel PlainOf(const PlainCall&, const Trilu&, const kernels::PrepareContext&);
+// plain_integer.cc
+PlainKernel PlainOf(const PlainCall& call, const IntegerConv& conv,
+                    const kernels::PrepareContext& context);
+PlainKernel PlainOf(const PlainCall& call, const IntegerMatMul& matmul,
+                    const kernels::PrepareContext& context);
 
 }  // namespace fourfold::graph

@@ -380,4 +380,13 @@ TensorPtr DequantizeTensor(const Tensor& x, const Quantization& how) {
   return FromFloats(x.shape(), result);
 }
 
+TensorPtr ClipIntegers(const Tensor& x, float low, float high) {
+  if (x.type() != DataType::kInt8 && x.type() != DataType::kUint8) return nullptr;
+  std::vector<int64_t> elements = x.ToInt64();
+  for (int64_t& element : elements) {
+    element = static_cast<int64_t>(std::min(std::max(static_cast<float>(element), low), high));
+  }
+  return FromIntegers(x.type(), x.shape(), elements);
+}
+
 }  // namespace fourfold::graph

@@ -39,4 +39,7 @@ TensorPtr CastNumbers(const Tensor& x, DataType to);
 TensorPtr QuantizeTensor(const Tensor& x, DataType to, const Quantization& how);
 TensorPtr DequantizeTensor(const Tensor& x, const Quantization& how);
 
+// The elements of an int8 or uint8 tensor within [low, high].
+TensorPtr ClipIntegers(const Tensor& x, float low, float high);
+
 }  // namespace fourfold::graph

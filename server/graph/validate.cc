@@ -20,9 +20,10 @@ absl::Status Broken(const Parts&... parts) {
 
 absl::Status CheckQuantization(const Value& value) {
   const Quantization& how = *value.quantization;
-  if (value.type != DataType::kInt8 && value.type != DataType::kUint8) {
+  const bool bias = value.type == DataType::kInt32 && value.constant != nullptr;
+  if (value.type != DataType::kInt8 && value.type != DataType::kUint8 && !bias) {
     return Broken("value '", value.name, "' is quantized as ", TypeText(value.type),
-                  ", wanted int8 or uint8");
+                  ", wanted int8 or uint8, or int32 of a constant");
   }
   if (how.scale.empty() || how.scale.size() != how.zero_point.size()) {
     return Broken("value '", value.name, "' has ", how.scale.size(), " scales and ",
@@ -34,7 +35,11 @@ absl::Status CheckQuantization(const Value& value) {
       return Broken("value '", value.name, "' has scale ", how.scale[i],
                     ", wanted a finite one of at least 0");
     }
-    if (how.zero_point[i] < lowest || how.zero_point[i] > lowest + 255) {
+    if (bias && how.zero_point[i] != 0) {
+      return Broken("constant '", value.name, "' of int32 has zero point ", how.zero_point[i],
+                    ", wanted 0");
+    }
+    if (!bias && (how.zero_point[i] < lowest || how.zero_point[i] > lowest + 255)) {
       return Broken("value '", value.name, "' has zero point ", how.zero_point[i],
                     ", wanted one of ", TypeText(value.type));
     }

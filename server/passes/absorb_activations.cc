@@ -98,7 +98,7 @@ class Absorption {
     return absl::OkStatus();
   }
 
-  // A caller that feeds integers: its Dequantize nodes stay, the parameters move to the value.
+  // A caller that feeds integers.
   absl::Status AbsorbInput(ValueId input) {
     if (uses_.consumers(input).empty() || uses_.is_output(input)) return absl::OkStatus();
     const Node& reader = graph_.nodes[static_cast<size_t>(uses_.consumers(input).front())];
@@ -110,7 +110,7 @@ class Absorption {
     if (!absorbable) return absl::OkStatus();
     graph_.value(input).quantization = how;
     for (int consumer : uses_.consumers(input))
-      graph_.nodes[static_cast<size_t>(consumer)].inputs = {input};
+      DropDequantize(static_cast<size_t>(consumer), input);
     return absl::OkStatus();
   }
 
@@ -127,10 +127,7 @@ class Absorption {
     if (producer < 0 || !uses_.has_single_use(x) || value.quantization ||
         value.type != DataType::kFloat32)
       return false;
-    const Node& node = graph_.nodes[static_cast<size_t>(producer)];
-    return node.as<Quantize>() == nullptr && node.as<Dequantize>() == nullptr &&
-           node.as<graph::Cast>() == nullptr && node.as<graph::DynamicQuantize>() == nullptr &&
-           node.as<graph::ConstantOfShape>() == nullptr;
+    return MayWriteIntegers(graph_.nodes[static_cast<size_t>(producer)]);
   }
 
   void DropDequantize(size_t index, ValueId stored) {
@@ -151,6 +148,12 @@ class Absorption {
 };
 
 }  // namespace
+
+bool MayWriteIntegers(const Node& node) {
+  return node.as<Quantize>() == nullptr && node.as<Dequantize>() == nullptr &&
+         node.as<graph::Cast>() == nullptr && node.as<graph::DynamicQuantize>() == nullptr &&
+         node.as<graph::ConstantOfShape>() == nullptr;
+}
 
 absl::Status AbsorbActivations(Graph& graph) {
   RETURN_IF_ERROR(MergeEqualQuantizes(graph));

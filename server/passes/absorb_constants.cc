@@ -25,7 +25,7 @@ void MakeConstant(Value& value, TensorPtr tensor) {
   value.constant = std::move(tensor);
 }
 
-// Whether every node that reads `id` can read it as integers that stand for real numbers.
+// Whether every node that reads `id` can read it as 8-bit integers that stand for real numbers.
 bool ReadAsIntegers(const Graph& graph, const Uses& uses, ValueId id, const Quantization& how) {
   if (uses.is_output(id) || uses.consumers(id).empty()) return false;
   for (int consumer : uses.consumers(id)) {
@@ -46,6 +46,24 @@ bool ReadAsIntegers(const Graph& graph, const Uses& uses, ValueId id, const Quan
     }
   }
   return true;
+}
+
+// Whether all read `id` as the bias of a Conv or MatMul.
+bool ReadAsBias(const Graph& graph, const Uses& uses, ValueId id) {
+  if (uses.is_output(id) || uses.consumers(id).empty()) return false;
+  for (int consumer : uses.consumers(id)) {
+    const Node& node = graph.nodes[static_cast<size_t>(consumer)];
+    if (node.as<graph::Conv>() == nullptr && node.as<graph::MatMul>() == nullptr) return false;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] == id && i != 2) return false;
+    }
+  }
+  return true;
+}
+
+bool IsSymmetric(const Quantization& how) {
+  return std::all_of(how.zero_point.begin(), how.zero_point.end(),
+                     [](int32_t zero) { return zero == 0; });
 }
 
 absl::StatusOr<bool> AbsorbQuantize(Graph& graph, const Node& node) {
@@ -69,7 +87,9 @@ absl::StatusOr<bool> AbsorbDequantize(Graph& graph, const Uses& uses, const Node
   Value& real = graph.value(node.outputs[0]);
   if (real.quantization) return false;
   const bool bytes = stored.type == DataType::kInt8 || stored.type == DataType::kUint8;
-  if (bytes && ReadAsIntegers(graph, uses, node.outputs[0], *how)) {
+  const bool bias = stored.type == DataType::kInt32 && IsSymmetric(*how) &&
+                    ReadAsBias(graph, uses, node.outputs[0]);
+  if (bias || (bytes && ReadAsIntegers(graph, uses, node.outputs[0], *how))) {
     MakeConstant(real, stored.constant);
     real.quantization = std::move(how);
     return true;
@@ -77,6 +97,21 @@ absl::StatusOr<bool> AbsorbDequantize(Graph& graph, const Uses& uses, const Node
   TensorPtr numbers = graph::DequantizeTensor(*stored.constant, *how);
   if (numbers == nullptr) return false;
   MakeConstant(real, std::move(numbers));
+  return true;
+}
+
+// Integers cut off to fewer bits than their type has, as Brevitas writes weights.
+bool AbsorbClip(Graph& graph, const Node& node) {
+  const auto& eltwise = *node.as<graph::Eltwise>();
+  const TensorPtr x = graph.value(node.inputs[0]).constant;
+  if (x == nullptr || graph.value(node.inputs[0]).quantization ||
+      eltwise.function != graph::Eltwise::Function::kActivation ||
+      eltwise.activation.kind != kernels::Activation::Kind::kClip) {
+    return false;
+  }
+  TensorPtr clipped = graph::ClipIntegers(*x, eltwise.activation.alpha, eltwise.activation.beta);
+  if (clipped == nullptr) return false;
+  MakeConstant(graph.value(node.outputs[0]), std::move(clipped));
   return true;
 }
 
@@ -109,6 +144,8 @@ absl::Status AbsorbConstants(Graph& graph) {
       ASSIGN_OR_RETURN(erased[i], AbsorbQuantize(graph, node));
     } else if (node.as<graph::Dequantize>() != nullptr) {
       ASSIGN_OR_RETURN(erased[i], AbsorbDequantize(graph, uses, node));
+    } else if (node.as<graph::Eltwise>() != nullptr) {
+      erased[i] = AbsorbClip(graph, node);
     } else if (node.as<graph::Cast>() != nullptr) {
       erased[i] = AbsorbCast(graph, uses, node);
     }

@@ -43,17 +43,12 @@ void MergeEqualQuantizes(Graph& graph) {
   EraseNodes(graph, erased);
 }
 
-// int8 weights with zero point 0, per tensor or per output channel.
+// 8-bit weights, per tensor or per output channel.
 bool HasIntegerWeights(const Graph& graph, const Node& node) {
   if (node.input(1) == kNoValue) return false;
   const Value& weights = graph.value(node.inputs[1]);
-  if (weights.constant == nullptr || !weights.quantization ||
-      weights.type != graph::DataType::kInt8)
-    return false;
+  if (weights.constant == nullptr || !weights.quantization) return false;
   const Quantization& how = *weights.quantization;
-  if (std::any_of(how.zero_point.begin(), how.zero_point.end(),
-                  [](int32_t zero) { return zero != 0; }))
-    return false;
   if (node.as<graph::Conv>() != nullptr) return how.per_tensor() || how.axis == 0;
   const auto* matmul = node.as<graph::MatMul>();
   if (matmul == nullptr || matmul->transpose_lhs || weights.constant->shape().size() != 2)

@@ -50,8 +50,11 @@ absl::StatusOr<std::optional<Quantization>> ConstantQuantization(const Graph& gr
 }
 
 absl::Status AbsorbQuantization(Graph& graph) {
+  RETURN_IF_ERROR(RecognizeDynamic(graph));
   RETURN_IF_ERROR(AbsorbConstants(graph));
+  RETURN_IF_ERROR(LiftIntegers(graph));
   RETURN_IF_ERROR(AbsorbActivations(graph));
+  RETURN_IF_ERROR(SpreadQuantization(graph));
   return AbsorbDynamic(graph);
 }
 

@@ -42,6 +42,7 @@ absl::Status Optimize(graph::Graph& graph, const OptimizeOptions& options) {
   RETURN_IF_ERROR(RemoveIdentity(graph));
   RETURN_IF_ERROR(FoldConstants(graph));
   RETURN_IF_ERROR(AbsorbQuantization(graph));
+  RETURN_IF_ERROR(ExpandQuantization(graph));
   RETURN_IF_ERROR(FoldConstants(graph));  // what stood behind unpacked constants
   RETURN_IF_ERROR(CancelTransposes(graph));
   RETURN_IF_ERROR(graph::InferShapes(graph));

@@ -18,6 +18,10 @@ absl::Status AbsorbQuantization(graph::Graph& graph);
 // as exact as one rounded after each node.
 absl::Status WidenFloats(graph::Graph& graph);
 
+// Q/DQ nodes that are left (parameters that are computed, per slice of an activation, other types
+// than 8 bits) become arithmetic on float32.
+absl::Status ExpandQuantization(graph::Graph& graph);
+
 // Identity nodes vanish.
 absl::Status RemoveIdentity(graph::Graph& graph);
 

@@ -44,6 +44,18 @@ kernels::Activation* FusedActivation(Node& node) {
   return nullptr;
 }
 
+NewNames::NewNames(const Graph& graph) {
+  for (size_t i = 0; i < graph.value_count(); ++i)
+    values_.insert(graph.value(static_cast<ValueId>(i)).name);
+  for (const graph::Node& node : graph.nodes) nodes_.insert(node.name);
+}
+
+std::string NewNames::Unique(std::set<std::string>& taken, const std::string& base) {
+  std::string name = base;
+  for (int i = 1; !taken.insert(name).second; ++i) name = base + "_" + std::to_string(i);
+  return name;
+}
+
 Fusion::Fusion(Graph& graph)
     : graph_(graph),
       uses_(graph),

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "server/graph/graph.h"
@@ -25,6 +27,20 @@ kernels::Activation* FusedActivation(graph::Node& node);
 inline bool HasActivation(const kernels::Activation& activation) {
   return activation.kind != kernels::Activation::Kind::kNone;
 }
+
+// Names for what a pass adds, gathered once: Graph::Unique*Name looks at all names for each.
+class NewNames {
+ public:
+  explicit NewNames(const graph::Graph& graph);
+  std::string Value(const std::string& base) { return Unique(values_, base); }
+  std::string Node(const std::string& base) { return Unique(nodes_, base); }
+
+ private:
+  static std::string Unique(std::set<std::string>& taken, const std::string& base);
+
+  std::set<std::string> values_;
+  std::set<std::string> nodes_;
+};
 
 // Producers and single uses while nodes are merged: node indices stay until the pass erases at its
 // end.

@@ -30,14 +30,16 @@ constexpr size_t kBias = 2;
 constexpr size_t kResidual = 3;
 constexpr size_t kDynamic = 4;
 
-// int8 weights with zero point 0 and the scale of each output channel.
+// 8-bit weights with the scale of each output channel. Zero points only where the numbers that the
+// weights stand for leave int8.
 struct IntegerWeights {
   TensorPtr tensor;
-  std::vector<float> scale;  // [channels]
+  std::vector<float> scale;         // [channels]
+  std::vector<int32_t> zero_point;  // [channels], or empty: the tensor is int8, all are 0
 };
 
-// Weights quantized with uint8 or a zero point are the same integers moved; nothing if they then
-// leave int8, or are not quantized per tensor or along `channel_axis`.
+// Weights quantized with uint8 or a zero point are the same integers moved, if they then fit int8.
+// Nothing for weights that are not quantized per tensor or along `channel_axis`.
 std::optional<IntegerWeights> AsIntegerWeights(const graph::Value& weights, size_t channel_axis) {
   if (weights.constant == nullptr || !weights.quantization.has_value()) return std::nullopt;
   if (weights.type != ElementType::kInt8 && weights.type != ElementType::kUint8)
@@ -48,31 +50,31 @@ std::optional<IntegerWeights> AsIntegerWeights(const graph::Value& weights, size
   }
   const graph::Shape& dims = weights.constant->shape();
   const auto channels = static_cast<size_t>(dims[channel_axis]);
-  IntegerWeights result;
-  result.scale.resize(channels);
+  IntegerWeights result{weights.constant, {}, {}};
   bool moved = weights.type == ElementType::kUint8;
   for (size_t i = 0; i < channels; ++i) {
     const size_t from = quantization.per_tensor() ? 0 : i;
-    result.scale[i] = quantization.scale[from];
+    result.scale.push_back(quantization.scale[from]);
+    result.zero_point.push_back(quantization.zero_point[from]);
     moved = moved || quantization.zero_point[from] != 0;
   }
   if (!moved) {
-    result.tensor = weights.constant;
+    result.zero_point.clear();
     return result;
   }
   int64_t inner = 1;
   for (size_t i = channel_axis + 1; i < dims.size(); ++i) inner *= dims[i];
   std::vector<int8_t> values(static_cast<size_t>(weights.constant->count()));
   for (size_t i = 0; i < values.size(); ++i) {
-    const size_t channel = i / static_cast<size_t>(inner) % channels;
-    const int32_t zero = quantization.zero_point[quantization.per_tensor() ? 0 : channel];
+    const int32_t zero = result.zero_point[i / static_cast<size_t>(inner) % channels];
     const int32_t stored = weights.type == ElementType::kUint8 ? weights.constant->as<uint8_t>()[i]
                                                                : weights.constant->as<int8_t>()[i];
     const int32_t value = stored - zero;
-    if (value < -128 || value > 127) return std::nullopt;
+    if (value < -128 || value > 127) return result;
     values[i] = static_cast<int8_t>(value);
   }
   result.tensor = Tensor::Of(ElementType::kInt8, dims, values);
+  result.zero_point.clear();
   return result;
 }
 
@@ -98,10 +100,36 @@ std::vector<float> RealConstant(const graph::Value& constant) {
   return real;
 }
 
+// The bias in units of the sum, one per channel, as integer-valued floats. 32-bit integers whose
+// scale is that of the sum are those units.
+std::vector<float> BiasInUnits(const graph::Value& bias, const std::vector<float>& unit) {
+  constexpr float kSameScale = 1e-6f;  // the product of two scales may have been rounded otherwise
+  const Tensor& tensor = *bias.constant;
+  const bool integers = bias.quantization.has_value() && bias.type == ElementType::kInt32;
+  const std::vector<int64_t> stored = integers ? tensor.ToInt64() : std::vector<int64_t>();
+  const std::vector<float> real = integers ? std::vector<float>() : RealConstant(bias);
+  std::vector<float> result(unit.size());
+  for (size_t i = 0; i < result.size(); ++i) {
+    if (!integers) {
+      result[i] = kernels::RoundHalfToEven(real[i] / unit[i]);
+      continue;
+    }
+    const Quantization& how = *bias.quantization;
+    const float scale = how.scale[how.per_tensor() ? 0 : i];
+    const bool same = std::fabs(scale - unit[i]) <= kSameScale * unit[i];
+    result[i] = same ? static_cast<float>(stored[i])
+                     : static_cast<float>(std::nearbyint(static_cast<double>(stored[i]) *
+                                                         static_cast<double>(scale) /
+                                                         static_cast<double>(unit[i])));
+  }
+  return result;
+}
+
 // Vectors that a spec borrows.
 struct Parameters {
   std::vector<float> bias;
   std::vector<float> multiplier;
+  std::vector<int32_t> weights_zero_point;
 };
 
 // What both operations have in common, filled in from the node.
@@ -131,9 +159,11 @@ absl::StatusOr<Common> Prepare(Lowering& lowering, const Node& node, const Activ
   const graph::Value& weights = lowering.value(node.inputs[1]);
   const graph::Value& result = lowering.value(out);
   const bool residual = node.input(kResidual) != graph::kNoValue;
-  std::optional<IntegerWeights> integer;
-  if (shape.sum_length <= kernels::kMaxExactSum)
-    integer = AsIntegerWeights(weights, shape.channel_axis);
+  std::optional<IntegerWeights> integer = AsIntegerWeights(weights, shape.channel_axis);
+  if (integer && shape.sum_length > (integer->zero_point.empty() ? kernels::kMaxExactSum
+                                                                 : kernels::kMaxExactWideSum)) {
+    integer.reset();
+  }
 
   const bool dynamic = node.input(kDynamic) != graph::kNoValue;
   if (dynamic && !integer) {
@@ -150,14 +180,15 @@ absl::StatusOr<Common> Prepare(Lowering& lowering, const Node& node, const Activ
     common.arithmetic = "float32";
   }
 
-  std::vector<float> bias;
-  if (node.input(kBias) != graph::kNoValue) bias = RealConstant(lowering.value(node.inputs[kBias]));
+  const graph::Value* const bias =
+      node.input(kBias) == graph::kNoValue ? nullptr : &lowering.value(node.inputs[kBias]);
+  if (bias != nullptr && sum.arithmetic != Arithmetic::kStaticInt8)
+    common.parameters->bias = RealConstant(*bias);
   sum.activation = activation;
   sum.residual = residual;
 
   if (sum.arithmetic == Arithmetic::kFloat) {
     ASSIGN_OR_RETURN(common.src, lowering.Real(src, shape.layout));
-    common.parameters->bias = std::move(bias);
     if (weights.quantization.has_value()) {
       common.weights =
           Tensor::Of(ElementType::kFloat32, weights.constant->shape(), RealConstant(weights));
@@ -172,6 +203,7 @@ absl::StatusOr<Common> Prepare(Lowering& lowering, const Node& node, const Activ
     lowering.KeepAlive(common.weights,
                        integer->tensor == weights.constant ? 0 : common.weights->bytes());
     common.parameters->multiplier = std::move(integer->scale);
+    common.parameters->weights_zero_point = std::move(integer->zero_point);
   }
   sum.weights = common.weights->data();
   sum.weights_type = common.weights->type();
@@ -179,22 +211,19 @@ absl::StatusOr<Common> Prepare(Lowering& lowering, const Node& node, const Activ
 
   std::vector<float>& multiplier = common.parameters->multiplier;
   if (sum.arithmetic == Arithmetic::kDynamicInt8) {
-    common.parameters->bias = std::move(bias);
     ASSIGN_OR_RETURN(View params, lowering.Stored(node.inputs[kDynamic], LayoutWish::kAny));
     common.more_inputs.push_back(params);
   } else if (sum.arithmetic == Arithmetic::kStaticInt8) {
     const kernels::QuantParams from = lowering.value(src).quantization->params();
     sum.src_zero_point = from.zero_point;
     for (float& m : multiplier) m = from.scale * m;
-    if (!bias.empty()) {
-      common.parameters->bias.resize(bias.size());
-      for (size_t i = 0; i < bias.size(); ++i) {
-        common.parameters->bias[i] = kernels::RoundHalfToEven(bias[i] / multiplier[i]);
-        if (!std::isfinite(common.parameters->bias[i])) {
-          return absl::InvalidArgumentError(
-              absl::StrCat("node \"", node.name, "\": bias ", bias[i], " of channel ", i,
-                           " is too large for scale ", multiplier[i]));
-        }
+    if (bias != nullptr) {
+      common.parameters->bias = BiasInUnits(*bias, multiplier);
+      for (size_t i = 0; i < multiplier.size(); ++i) {
+        if (std::isfinite(common.parameters->bias[i])) continue;
+        return absl::InvalidArgumentError(absl::StrCat("node \"", node.name,
+                                                       "\": the bias of channel ", i,
+                                                       " is too large for scale ", multiplier[i]));
       }
     }
     // Integers come straight out of the kernel where everything behind the sum fits it.
@@ -224,7 +253,10 @@ absl::StatusOr<Common> Prepare(Lowering& lowering, const Node& node, const Activ
   }
   sum.bias = common.parameters->bias;
   sum.multiplier = common.parameters->multiplier;
-  lowering.KeepAlive(common.parameters, (sum.bias.size() + sum.multiplier.size()) * sizeof(float));
+  sum.weights_zero_point = common.parameters->weights_zero_point;
+  constexpr size_t kWord = sizeof(float);
+  lowering.KeepAlive(common.parameters, kWord * (sum.bias.size() + sum.multiplier.size() +
+                                                 sum.weights_zero_point.size()));
   return common;
 }
 

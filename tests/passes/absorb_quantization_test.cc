@@ -103,7 +103,8 @@ TEST(AbsorbQuantizationTest, QuantizedGraphInputCarriesItsParameters) {
   b.Output(b.Relu(b.Dequantize(b.Input("x", {1, 4}, DataType::kUint8), 0.5f, 3)));
   const Graph graph = Absorbed(b);
   EXPECT_EQ(graph.value(graph.inputs[0]).quantization, kHalf);
-  EXPECT_EQ(Only<graph::Dequantize>(graph)->inputs.size(), 1u);
+  EXPECT_EQ(Count<graph::Dequantize>(graph), 0u);
+  EXPECT_EQ(Only<graph::Eltwise>(graph)->inputs[0], graph.inputs[0]);
 }
 
 TEST(AbsorbQuantizationTest, ReadersWithOtherParametersAreLeftAlone) {
@@ -147,13 +148,25 @@ TEST(AbsorbQuantizationTest, ConvolutionWeightsKeepTheirIntegersAndAxis) {
   EXPECT_EQ(weights.quantization, (Quantization{{0.5f, 0.25f}, {0, 0}, 0}));
 }
 
-TEST(AbsorbQuantizationTest, BiasOfInt32BecomesFloat) {
+TEST(AbsorbQuantizationTest, BiasOfInt32StaysTheIntegersItIs) {
   GraphBuilder b;
   const ValueId integers = b.Constant(graph::Tensor::Of<int32_t>(DataType::kInt32, {2}, {100, -3}));
   const ValueId bias = b.Add(graph::Dequantize{0}, {integers, b.Constant({2}, {0.5f, 2.0f})});
   b.Output(b.Conv(b.Input("x", {1, 1, 4, 4}), b.Filled({2, 1, 1, 1}, 1), bias));
   const Graph graph = Absorbed(b);
   const Value& value = graph.value(Only<graph::Conv>(graph)->inputs[2]);
+  ASSERT_NE(value.constant, nullptr);
+  EXPECT_EQ(value.quantization, (Quantization{{0.5f, 2.0f}, {0, 0}, 0}));
+  EXPECT_THAT(value.constant->ToInt64(), ElementsAre(100, -3));
+}
+
+TEST(AbsorbQuantizationTest, Int32ThatIsNotABiasBecomesFloat) {
+  GraphBuilder b;
+  const ValueId integers = b.Constant(graph::Tensor::Of<int32_t>(DataType::kInt32, {2}, {100, -3}));
+  const ValueId real = b.Add(graph::Dequantize{0}, {integers, b.Constant({2}, {0.5f, 2.0f})});
+  b.Output(b.Sum(b.Input("x", {1, 2}), real));
+  const Graph graph = Absorbed(b);
+  const Value& value = graph.value(Only<graph::Binary>(graph)->inputs[1]);
   ASSERT_NE(value.constant, nullptr);
   EXPECT_FALSE(value.quantization.has_value());
   EXPECT_THAT(value.constant->ToFloat(), ElementsAre(50.0f, -6.0f));
@@ -169,6 +182,76 @@ TEST(AbsorbQuantizationTest, FloatWeightsBehindQuantizeAreQuantizedOnce) {
   const Value& weights = graph.value(graph.nodes[0].inputs[1]);
   EXPECT_THAT(weights.constant->ToInt64(), ElementsAre(2, -1));
   EXPECT_TRUE(weights.quantization.has_value());
+}
+
+TEST(AbsorbQuantizationTest, WeightsCutOffToFewerBitsAreTheIntegersThatRemain) {
+  GraphBuilder b;
+  const ValueId integers =
+      b.Quantize(b.Constant({2, 1, 1, 1}, {5.0f, -4.5f}), 0.5f, 0, DataType::kInt8);
+  const ValueId w = b.Dequantize(b.Clip(integers, -7, 7), 0.5f, 0, DataType::kInt8);
+  b.Output(b.Conv(b.Input("x", {1, 1, 4, 4}), w));
+  const Graph graph = Absorbed(b);
+  const Value& weights = graph.value(Only<graph::Conv>(graph)->inputs[1]);
+  ASSERT_NE(weights.constant, nullptr);
+  EXPECT_THAT(weights.constant->ToInt64(), ElementsAre(7, -7));
+  EXPECT_EQ(graph.nodes.size(), 1u);
+}
+
+TEST(AbsorbQuantizationTest, WhatMovesIntegersIsLiftedToTheNumbersTheyMean) {
+  GraphBuilder b;
+  const ValueId q = b.Quantize(b.Relu(b.Input("x", {1, 2, 4, 4})), 0.5f, 3);
+  const ValueId pooled = b.MaxPool(q, {2, 2}, {2, 2});
+  const ValueId real = b.Dequantize(b.Reshape(pooled, {1, 8}), 0.5f, 3);
+  b.Output(b.Named("last").Sigmoid(real));
+  const Graph graph = Absorbed(b);
+  EXPECT_EQ(Count<graph::Quantize>(graph), 0u);
+  EXPECT_EQ(Count<graph::Dequantize>(graph), 0u);
+  for (const Node& node : graph.nodes) {
+    if (node.name == "last") continue;
+    EXPECT_EQ(graph.value(node.outputs[0]).quantization, kHalf) << node.name;
+  }
+}
+
+TEST(AbsorbQuantizationTest, IntegersThatAreOnlyReadTakeTheirReadersScale) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {1, 2, 4, 4}, DataType::kUint8);
+  b.Output(b.Sigmoid(b.Dequantize(b.MaxPool(x, {2, 2}), 0.5f, 3)));
+  const Graph graph = Absorbed(b);
+  EXPECT_EQ(graph.value(graph.inputs[0]).quantization, kHalf);
+  EXPECT_EQ(graph.value(Only<graph::Pool>(graph)->outputs[0]).quantization, kHalf);
+}
+
+TEST(AbsorbQuantizationTest, AClipOfIntegersIsAClipOfWhatTheyMean) {
+  GraphBuilder b;
+  const ValueId q = b.Quantize(b.Relu(b.Input("x", {1, 4})), 0.5f, 3, DataType::kInt8);
+  b.Output(b.Dequantize(b.Named("clip").Clip(q, -5, 7), 0.5f, 3, DataType::kInt8));
+  const Graph graph = Absorbed(b);
+  for (const Node& node : graph.nodes) {
+    if (node.name != "clip") continue;
+    EXPECT_EQ(node.as<graph::Eltwise>()->activation.alpha, -4.0f);
+    EXPECT_EQ(node.as<graph::Eltwise>()->activation.beta, 2.0f);
+    EXPECT_TRUE(graph.value(node.inputs[0]).quantization.has_value());
+  }
+}
+
+TEST(AbsorbQuantizationTest, QuantizationGoesWithTheDataAndAgainstIt) {
+  GraphBuilder b;
+  const ValueId y = b.Relu(b.Input("x", {1, 2, 4, 4}));
+  const ValueId before = b.Transpose(y, {0, 2, 3, 1});
+  const ValueId after = b.Reshape(b.QuantizeDequantize(before, 0.5f, 3, DataType::kUint8), {1, 32});
+  b.Output(b.Softmax(after));
+  const Graph graph = Absorbed(b);
+  for (ValueId id : {y, before, after}) EXPECT_EQ(graph.value(id).quantization, kHalf);
+}
+
+TEST(AbsorbQuantizationTest, WhatTheCallerReadsAsRealNumbersStaysReal) {
+  GraphBuilder b;
+  const ValueId real = b.QuantizeDequantize(b.Relu(b.Input("x", {1, 4})), 0.5f, 3);
+  const ValueId moved = b.Reshape(real, {4});
+  b.Output(moved);
+  const Graph graph = Absorbed(b);
+  EXPECT_FALSE(graph.value(moved).quantization.has_value());
+  EXPECT_EQ(graph.value(moved).type, DataType::kFloat32);
 }
 
 TEST(AbsorbQuantizationTest, Float16WeightsStayAndOtherReadersGetFloat32) {

@@ -33,6 +33,8 @@ absl::StatusOr<float> Bound(NodeBuilder& node, int i, float fallback) {
   switch (constant->type()) {
     case graph::DataType::kFloat32:
     case graph::DataType::kFloat16: return constant->ToFloat()[0];
+    case graph::DataType::kInt8:
+    case graph::DataType::kUint8: return static_cast<float>(constant->ToInt64()[0]);
     default:
       return absl::UnimplementedError(
           absl::StrCat("bounds of type ", graph::TypeText(constant->type())));

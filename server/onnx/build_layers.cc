@@ -94,13 +94,18 @@ bool IsRow(const std::optional<Shape>& shape, int64_t columns) {
 
 }  // namespace
 
-absl::Status BuildConv(NodeBuilder& node) {
+absl::StatusOr<graph::Conv> ReadConv(NodeBuilder& node) {
   graph::Conv conv;
   ASSIGN_OR_RETURN(conv.window, ReadWindow(node.attributes()));
   conv.groups = node.attributes().Int("group", 1);
   if (conv.groups < 1) {
     return absl::InvalidArgumentError(absl::StrCat("attribute \"group\" is ", conv.groups));
   }
+  return conv;
+}
+
+absl::Status BuildConv(NodeBuilder& node) {
+  ASSIGN_OR_RETURN(const graph::Conv conv, ReadConv(node));
   node.Emit(conv, node.inputs());
   return absl::OkStatus();
 }
@@ -167,7 +172,7 @@ absl::Status BuildGemm(NodeBuilder& node) {
   return absl::OkStatus();
 }
 
-absl::Status BuildPool(NodeBuilder& node, graph::Pool::Kind kind) {
+absl::StatusOr<graph::Pool> ReadPool(NodeBuilder& node, graph::Pool::Kind kind) {
   Attributes& attributes = node.attributes();
   attributes.Require("kernel_shape");
   graph::Pool pool;
@@ -179,6 +184,11 @@ absl::Status BuildPool(NodeBuilder& node, graph::Pool::Kind kind) {
   } else {
     attributes.Ignore("storage_order");  // of the indices, which we do not make
   }
+  return pool;
+}
+
+absl::Status BuildPool(NodeBuilder& node, graph::Pool::Kind kind) {
+  ASSIGN_OR_RETURN(const graph::Pool pool, ReadPool(node, kind));
   node.Emit(pool, {node.input(0)});
   return absl::OkStatus();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "server/onnx/node_builder.h"
 
 // What the operators' table refers to: each turns one ONNX node into nodes of the graph, under the
@@ -8,6 +9,8 @@
 namespace fourfold::onnx {
 
 // build_layers.cc
+absl::StatusOr<graph::Conv> ReadConv(NodeBuilder& node);  // the attributes
+absl::StatusOr<graph::Pool> ReadPool(NodeBuilder& node, graph::Pool::Kind kind);
 absl::Status BuildConv(NodeBuilder& node);
 absl::Status BuildGemm(NodeBuilder& node);
 absl::Status BuildMatMul(NodeBuilder& node);
@@ -100,5 +103,24 @@ absl::Status BuildCast(NodeBuilder& node);
 absl::Status BuildQuantizeLinear(NodeBuilder& node);
 absl::Status BuildDequantizeLinear(NodeBuilder& node);
 absl::Status BuildDynamicQuantizeLinear(NodeBuilder& node);
+
+// build_quantized.cc
+absl::Status BuildConvInteger(NodeBuilder& node);
+absl::Status BuildMatMulInteger(NodeBuilder& node);
+absl::Status BuildQLinearConv(NodeBuilder& node);
+absl::Status BuildQLinearMatMul(NodeBuilder& node);
+
+// build_microsoft.cc
+absl::Status BuildDynamicQuantizeMatMul(NodeBuilder& node);
+absl::Status BuildMatMulIntegerToFloat(NodeBuilder& node);
+absl::Status BuildQGemm(NodeBuilder& node);
+absl::Status BuildQLinearAveragePool(NodeBuilder& node);
+absl::Status BuildQLinearBinary(NodeBuilder& node, graph::Binary::Operation operation);
+absl::Status BuildQLinearConcat(NodeBuilder& node);
+absl::Status BuildQLinearGlobalAveragePool(NodeBuilder& node);
+absl::Status BuildQLinearLeakyRelu(NodeBuilder& node);
+absl::Status BuildQLinearReduceMean(NodeBuilder& node);
+absl::Status BuildQLinearSigmoid(NodeBuilder& node);
+absl::Status BuildQLinearSoftmax(NodeBuilder& node);
 
 }  // namespace fourfold::onnx

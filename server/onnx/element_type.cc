@@ -21,6 +21,11 @@ constexpr std::pair<int32_t, DataType> kElementTypes[] = {
     {TensorProto::BOOL, DataType::kBool},
 };
 
+constexpr std::pair<int32_t, const char*> kYoungTypes[] = {
+    {17, "FLOAT8E4M3FN"},  {18, "FLOAT8E4M3FNUZ"}, {19, "FLOAT8E5M2"}, {20, "FLOAT8E5M2FNUZ"},
+    {kOnnxUint4, "UINT4"}, {kOnnxInt4, "INT4"},    {23, "FLOAT4E2M1"},
+};
+
 }  // namespace
 
 std::optional<DataType> ElementTypeOf(int32_t onnx_type) {
@@ -40,6 +45,9 @@ int32_t OnnxElementType(DataType type) {
 std::string OnnxTypeText(int32_t onnx_type) {
   if (TensorProto::DataType_IsValid(onnx_type)) {
     return TensorProto::DataType_Name(static_cast<TensorProto::DataType>(onnx_type));
+  }
+  for (const auto& [number, name] : kYoungTypes) {
+    if (number == onnx_type) return name;
   }
   return absl::StrCat("number ", onnx_type);
 }

@@ -17,4 +17,12 @@ int32_t OnnxElementType(graph::DataType type);
 // "STRING", "FLOAT8E4M3FN (17)", ...: for messages about types we lack.
 std::string OnnxTypeText(int32_t onnx_type);
 
+// Types that are younger than the messages that libonnx-dev installs.
+inline constexpr int32_t kOnnxUint4 = 21;
+inline constexpr int32_t kOnnxInt4 = 22;
+
+inline bool IsFourBits(int32_t onnx_type) {
+  return onnx_type == kOnnxUint4 || onnx_type == kOnnxInt4;
+}
+
 }  // namespace fourfold::onnx

@@ -318,6 +318,8 @@ class Importer {
       value.type = value.constant->type();
       value.shape = value.constant->shape();
       RETURN_IF_ERROR(Add(std::move(value), "initializer"));
+      if (IsFourBits(tensor.data_type()))
+        scope_.packed[scope_.values.at(tensor.name())] = tensor.data_type();
     }
     return absl::OkStatus();
   }

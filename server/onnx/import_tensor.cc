@@ -86,6 +86,30 @@ bool HasFields(const ::onnx::TensorProto& tensor) {
          tensor.uint64_data_size() > 0 || tensor.string_data_size() > 0;
 }
 
+// Two elements to a byte, the first in its low half; in a typed field, a byte to an element.
+template <typename T>
+absl::StatusOr<TensorPtr> Unpack(const ::onnx::TensorProto& tensor, DataType type, Shape shape,
+                                 int64_t count) {
+  const auto bytes =
+      static_cast<int64_t>(tensor.has_raw_data() ? tensor.raw_data().size()
+                                                 : static_cast<size_t>(tensor.int32_data_size()));
+  if (bytes != (count + 1) / 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("holds ", bytes, " bytes, ", OnnxTypeText(tensor.data_type()), " ",
+                     graph::ShapeText(shape), " wants ", (count + 1) / 2));
+  }
+  std::vector<T> elements;
+  elements.reserve(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) {
+    const int byte = tensor.has_raw_data()
+                         ? static_cast<uint8_t>(tensor.raw_data()[static_cast<size_t>(i / 2)])
+                         : tensor.int32_data(static_cast<int>(i / 2));
+    const int nibble = (i % 2 == 0 ? byte : byte >> 4) & 0xF;
+    elements.push_back(static_cast<T>(std::is_signed_v<T> && nibble > 7 ? nibble - 16 : nibble));
+  }
+  return Tensor::Of(type, std::move(shape), elements);
+}
+
 absl::StatusOr<TensorPtr> Import(const ::onnx::TensorProto& tensor, const ImportLimits& limits) {
   if (tensor.data_location() == ::onnx::TensorProto::EXTERNAL || tensor.external_data_size() > 0) {
     return absl::InvalidArgumentError(
@@ -93,7 +117,8 @@ absl::StatusOr<TensorPtr> Import(const ::onnx::TensorProto& tensor, const Import
   }
   if (tensor.has_segment()) return absl::InvalidArgumentError("is a segment of a tensor");
   const std::optional<DataType> type = ElementTypeOf(tensor.data_type());
-  if (!type) {
+  const bool packed = IsFourBits(tensor.data_type());
+  if (!type && !packed) {
     const std::string text = OnnxTypeText(tensor.data_type());
     if (tensor.data_type() == ::onnx::TensorProto::UNDEFINED) {
       return absl::InvalidArgumentError("has no element type");
@@ -108,6 +133,9 @@ absl::StatusOr<TensorPtr> Import(const ::onnx::TensorProto& tensor, const Import
   if (tensor.has_raw_data() && HasFields(tensor)) {
     return absl::InvalidArgumentError("holds its elements twice: in raw_data and in a typed field");
   }
+  if (tensor.data_type() == kOnnxInt4)
+    return Unpack<int8_t>(tensor, DataType::kInt8, std::move(shape), count);
+  if (packed) return Unpack<uint8_t>(tensor, DataType::kUint8, std::move(shape), count);
   if (tensor.has_raw_data()) return FromRaw(*type, std::move(shape), count, tensor.raw_data());
   return FromFields(tensor, *type, std::move(shape), count);
 }

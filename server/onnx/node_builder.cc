@@ -30,9 +30,8 @@ ValueId NodeBuilder::output(int i) {
   return scope_.values.at(proto_.output(i));
 }
 
-TensorPtr NodeBuilder::Constant(int i) const {
+TensorPtr NodeBuilder::ConstantOf(ValueId id) const {
   constexpr size_t kSmall = 4096;  // bytes: bounds and shapes, not weights
-  const ValueId id = input(i);
   if (id == kNoValue) return nullptr;
   if (TensorPtr tensor = scope_.graph.value(id).constant) return tensor;
   const auto producer = scope_.producers.find(id);
@@ -58,6 +57,11 @@ absl::StatusOr<ImportedBody> NodeBuilder::Body(const std::string& attribute) {
   if (imported.ok()) return imported;
   return absl::Status(imported.status().code(),
                       absl::StrCat("its ", attribute, ": ", imported.status().message()));
+}
+
+int32_t NodeBuilder::PackedType(int i) const {
+  const auto packed = scope_.packed.find(input(i));
+  return packed == scope_.packed.end() ? 0 : packed->second;
 }
 
 std::optional<graph::Shape> NodeBuilder::KnownShape(ValueId id) const {

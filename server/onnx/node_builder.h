@@ -37,6 +37,7 @@ struct ImportScope {
   std::unordered_map<graph::ValueId, std::optional<std::vector<graph::ValueId>>> sequences;
   size_t sequence_tensors = 0;         // in all of them
   std::vector<ShapeRule> shape_rules;  // checked when shapes have been inferred
+  std::unordered_map<graph::ValueId, int32_t> packed;  // constants of 4 bits: their ONNX type
   NameSet value_names;
   NameSet node_names;
   int depth = 0;  // graphs around this one
@@ -74,7 +75,12 @@ class NodeBuilder {
 
   // The constant behind an input, also through one Cast, Identity or change of shape; null if it is
   // absent or not constant.
-  graph::TensorPtr Constant(int i) const;
+  graph::TensorPtr Constant(int i) const { return ConstantOf(input(i)); }
+  graph::TensorPtr ConstantOf(graph::ValueId id) const;
+
+  // The ONNX type of a constant input that the file stores in 4 bits an element (it is held in 8);
+  // 0 for others.
+  int32_t PackedType(int i) const;
 
   // The graph that an attribute holds. What it lacks is noted for the message about the model.
   absl::StatusOr<ImportedBody> Body(const std::string& attribute);

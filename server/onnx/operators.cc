@@ -47,6 +47,10 @@ template <Kind kind>
 absl::Status GlobalPool(NodeBuilder& node) {
   return BuildGlobalPool(node, kind);
 }
+template <Bin operation>
+absl::Status QLinear(NodeBuilder& node) {
+  return BuildQLinearBinary(node, operation);
+}
 template <bool logarithm>
 absl::Status Softmax(NodeBuilder& node) {
   return BuildSoftmax(node, logarithm);
@@ -73,12 +77,15 @@ constexpr OperatorForm kOperators[] = {
     {"Constant", kOld, kNew, 0, 0, 1, BuildConstant},
     {"ConstantOfShape", 9, kNew, 1, 1, 1, BuildConstantOfShape},
     {"Conv", kOld, kNew, 2, 3, 1, BuildConv},
+    {"ConvInteger", 10, kNew, 2, 4, 1, BuildConvInteger},
     {"DepthToSpace", kOld, kNew, 1, 1, 1, BuildDepthToSpace},
     {"DequantizeLinear", 10, kNew, 2, 3, 1, BuildDequantizeLinear},
+    {"DequantizeLinear", 1, 1, 2, 3, 1, BuildDequantizeLinear, kMicrosoftDomain},
     {"Div", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kDiv>},
     {"Dropout", kOld, 11, 1, 1, 2, BuildDropout},
     {"Dropout", 12, kNew, 1, 3, 2, BuildDropout},
     {"DynamicQuantizeLinear", 11, kNew, 1, 1, 3, BuildDynamicQuantizeLinear},
+    {"DynamicQuantizeMatMul", 1, 1, 3, 5, 1, BuildDynamicQuantizeMatMul, kMicrosoftDomain},
     {"Elu", kOld, kNew, 1, 1, 1, Elu},
     {"Erf", 9, kNew, 1, 1, 1, Function<Fun::kErf>},
     {"Exp", kOld, kNew, 1, 1, 1, Function<Fun::kExp>},
@@ -102,6 +109,8 @@ constexpr OperatorForm kOperators[] = {
     {"LogSoftmax", kOld, kNew, 1, 1, 1, Softmax<true>},
     {"Loop", kOld, kNew, 0, kMany, kMany, BuildLoop},
     {"MatMul", kOld, kNew, 2, 2, 1, BuildMatMul},
+    {"MatMulInteger", 10, kNew, 2, 4, 1, BuildMatMulInteger},
+    {"MatMulIntegerToFloat", 1, 1, 4, 7, 1, BuildMatMulIntegerToFloat, kMicrosoftDomain},
     {"Max", kOld, kNew, 1, kMany, 1, Arithmetic<Bin::kMax>},
     {"MaxPool", kOld, kNew, 1, 1, 1, Pool<Kind::kMax>},
     {"Min", kOld, kNew, 1, kMany, 1, Arithmetic<Bin::kMin>},
@@ -114,7 +123,20 @@ constexpr OperatorForm kOperators[] = {
     {"Pad", 11, 17, 2, 3, 1, BuildPadInputs},
     {"Pad", 18, kNew, 2, 4, 1, BuildPadInputs},
     {"Pow", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kPow>},
+    {"QGemm", 1, 1, 6, 9, 1, BuildQGemm, kMicrosoftDomain},
+    {"QLinearAdd", 1, 1, 7, 8, 1, QLinear<Bin::kAdd>, kMicrosoftDomain},
+    {"QLinearAveragePool", 1, 1, 4, 5, 1, BuildQLinearAveragePool, kMicrosoftDomain},
+    {"QLinearConcat", 1, 1, 5, kMany, 1, BuildQLinearConcat, kMicrosoftDomain},
+    {"QLinearConv", 10, kNew, 8, 9, 1, BuildQLinearConv},
+    {"QLinearGlobalAveragePool", 1, 1, 5, 5, 1, BuildQLinearGlobalAveragePool, kMicrosoftDomain},
+    {"QLinearLeakyRelu", 1, 1, 4, 5, 1, BuildQLinearLeakyRelu, kMicrosoftDomain},
+    {"QLinearMatMul", 10, kNew, 8, 8, 1, BuildQLinearMatMul},
+    {"QLinearMul", 1, 1, 7, 8, 1, QLinear<Bin::kMul>, kMicrosoftDomain},
+    {"QLinearReduceMean", 1, 1, 4, 5, 1, BuildQLinearReduceMean, kMicrosoftDomain},
+    {"QLinearSigmoid", 1, 1, 4, 5, 1, BuildQLinearSigmoid, kMicrosoftDomain},
+    {"QLinearSoftmax", 1, 1, 5, 5, 1, BuildQLinearSoftmax, kMicrosoftDomain},
     {"QuantizeLinear", 10, kNew, 2, 3, 1, BuildQuantizeLinear},
+    {"QuantizeLinear", 1, 1, 2, 3, 1, BuildQuantizeLinear, kMicrosoftDomain},
     {"Reciprocal", kOld, kNew, 1, 1, 1, Function<Fun::kReciprocal>},
     {"ReduceL1", kOld, 17, 1, 1, 1, Reduce<Red::kL1>},
     {"ReduceL1", 18, kNew, 1, 2, 1, ReduceInput<Red::kL1>},

@@ -24,7 +24,9 @@ constexpr const char* kKnownLength = "sequences and positions known when the mod
 constexpr Restriction kRestrictions[] = {
     {"", "BatchNormalization", "inference only; `spatial` 1"},
     {"", "Cast", "no strings, 8-bit floats, 4-bit integers"},
+    {"", "DequantizeLinear", "no 8-bit floats; scales of blocks and of float16 constant"},
     {"", "Dropout", "inference only"},
+    {"", "QuantizeLinear", "no 8-bit floats; scales of blocks, of 4 bits and of float16 constant"},
     {"", "Resize",
      "no cubic interpolation, `antialias`, `exclude_outside`; `keep_aspect_ratio_policy` stretch"},
     {"", "ConcatFromSequence", kKnownLength},
@@ -35,6 +37,7 @@ constexpr Restriction kRestrictions[] = {
     {"", "SequenceInsert", kKnownLength},
     {"", "SequenceLength", kKnownLength},
     {"", "SplitToSequence", kKnownLength},
+    {"com.microsoft", "QGemm", "constant parameters"},
 };
 
 using Range = std::pair<int64_t, int64_t>;

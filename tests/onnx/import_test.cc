@@ -281,25 +281,6 @@ TEST(ImportTest, SumOfThreeIsAChain) {
   EXPECT_NE(graph.nodes[0].name, graph.nodes[1].name);
 }
 
-TEST(ImportTest, IntegerBiasBecomesTheNumbersItMeans) {
-  ModelBuilder builder;
-  builder.Input("x", {1, 2});
-  auto& stored = *builder.graph().add_initializer();
-  stored.set_name("stored");
-  stored.set_data_type(::onnx::TensorProto::INT32);
-  stored.add_dims(2);
-  stored.add_int32_data(-100);
-  stored.add_int32_data(70);
-  builder.Floats("scale", {2}, {0.5f, 0.25f});
-  AddInt(builder.Node("DequantizeLinear", {"stored", "scale"}, {"bias"}), "axis", 0);
-  builder.Node("Add", {"x", "bias"}, {"y"});
-  builder.Output("y");
-  const graph::Graph graph = Imported(builder);
-  const graph::Node* add = Find<graph::Binary>(graph);
-  ASSERT_NE(add, nullptr);
-  EXPECT_THAT(ConstantFloats(graph, *add, 1), ElementsAre(-50.0f, 17.5f));
-}
-
 TEST(ImportTest, InitializersListedAsInputsAreConstants) {
   ModelBuilder builder(7);
   builder.model().set_ir_version(3);

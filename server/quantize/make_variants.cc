@@ -17,6 +17,7 @@
 #include "server/quantize/import_model.h"
 #include "server/quantize/measure.h"
 #include "server/quantize/precision.h"
+#include "server/quantize/quantized_model.h"
 #include "server/quantize/weights.h"
 
 namespace fourfold::quantize {
@@ -36,20 +37,21 @@ bool Contains(const std::vector<std::string>& names, absl::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-absl::Status CheckOptions(const VariantsOptions& options, const SampleSet* calibration) {
+absl::Status CheckOptions(const VariantsOptions& options) {
   for (const std::string& variant : options.variants) {
     if (std::find(std::begin(kVariants), std::end(kVariants), variant) == std::end(kVariants)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "unknown variant \"", variant, "\"; there are ", absl::StrJoin(kVariants, ", ")));
     }
   }
-  if (Contains(options.variants, "int8") && calibration == nullptr) {
-    return absl::InvalidArgumentError(
-        "variant int8 needs calibration samples (a few hundred): add them with --calibration, or "
-        "leave int8 out with --variants=fp32,fp16,hybrid");
-  }
   return absl::OkStatus();
 }
+
+// A model that comes quantized, and what it is to be.
+struct Origin {
+  bool int8 = false;    // the int8 variant is the model as it came
+  bool hybrid = false;  // the hybrid one is
+};
 
 int64_t WeightBytes(const graph::Graph& graph) {
   int64_t bytes = 0;
@@ -90,6 +92,15 @@ void ChooseDefault(report::Report& report, double loss_max) {
   best->is_default = true;
 }
 
+// What was uploaded, where nothing was measured that could speak for another.
+void MakeDefault(report::Report& report, absl::string_view name) {
+  for (report::Variant& variant : report.variants) {
+    if (variant.variant != name) continue;
+    for (report::Variant& other : report.variants) other.is_default = false;
+    variant.is_default = true;
+  }
+}
+
 // Which arithmetic the float16 variant got on this machine, then the rest of its note.
 std::string Float16Note(double fp16_macs, const std::string& rest) {
   std::string note = "float16 storage, float32 arithmetic";
@@ -108,22 +119,44 @@ class Maker {
 
   absl::StatusOr<report::Report> Make(std::span<const std::byte> file, const SampleSet* calibration,
                                       const SampleSet* evaluation) {
-    RETURN_IF_ERROR(CheckOptions(options_, calibration));
+    RETURN_IF_ERROR(CheckOptions(options_));
     Say("import", 0, "reading the model");
     ASSIGN_OR_RETURN(graph::Graph graph, ImportModel(file, options_.limits));
     Say("optimize", 0, "folding and fusing");
     RETURN_IF_ERROR(passes::Optimize(graph, {.fuse_residuals = false}));
+    const graph::Graph given = graph;
+    origin_.int8 = IsQuantized(graph) && !options_.recalibrate;
+    origin_.hybrid = IsDynamicallyQuantized(graph) && !options_.recalibrate;
+    if (IsQuantized(graph) || IsDynamicallyQuantized(graph)) {
+      graph = ToFloat32(graph);
+      RETURN_IF_ERROR(passes::Optimize(graph, {.fuse_residuals = false}));
+    }
+    if (Contains(options_.variants, "int8") && calibration == nullptr && !origin_.int8) {
+      return absl::InvalidArgumentError(
+          "variant int8 needs calibration samples (a few hundred): add them with --calibration, or "
+          "leave int8 out with --variants=fp32,fp16,hybrid");
+    }
     RETURN_IF_ERROR(CheckWeights(graph));
     SettleBatch(graph, options_.features);
     RETURN_IF_ERROR(CheckInputs(graph, calibration, evaluation));
 
-    RETURN_IF_ERROR(Add("fp32", graph, ""));
+    RETURN_IF_ERROR(
+        Add("fp32", graph,
+            origin_.int8 || origin_.hybrid ? "the uploaded model without its rounding" : ""));
     if (evaluation != nullptr) {
       RETURN_IF_ERROR(CheckLabels(*made_.front().model, *evaluation));
     }
     if (Contains(options_.variants, "fp16")) RETURN_IF_ERROR(AddFloat16(graph, calibration));
-    if (Contains(options_.variants, "hybrid")) RETURN_IF_ERROR(AddHybrid(graph, calibration));
-    if (Contains(options_.variants, "int8")) RETURN_IF_ERROR(AddInt8(graph, *calibration));
+    if (Contains(options_.variants, "hybrid")) {
+      RETURN_IF_ERROR(origin_.hybrid ? Add("hybrid", given, "the uploaded model's own weights")
+                                     : AddHybrid(graph, calibration));
+    }
+    if (Contains(options_.variants, "int8")) {
+      RETURN_IF_ERROR(origin_.int8
+                          ? Add("int8", given,
+                                "the uploaded model's own scales and zero points, not calibrated")
+                          : AddInt8(graph, *calibration));
+    }
     return Report(calibration, evaluation);
   }
 
@@ -287,6 +320,7 @@ class Maker {
     for (report::Variant& variant : report.variants)
       CompareWithFp32(report.variants.front(), variant);
     ChooseDefault(report, options_.loss_max);
+    if (checked == nullptr && origin_.int8) MakeDefault(report, "int8");
     report.warnings = std::move(warnings_);
     return report;
   }
@@ -313,6 +347,7 @@ class Maker {
   const VariantsOptions& options_;
   const WriteFile& write_;
   const StageProgress& progress_;
+  Origin origin_;
   std::vector<Made> made_;  // fp32 first
   std::vector<std::string> warnings_;
 };

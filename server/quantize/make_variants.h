@@ -24,6 +24,7 @@ struct VariantsOptions {
   int workers = 1;               // threads that run samples
   int threads = 1;               // of one run when latency is measured
   double measure_seconds = 1.0;  // of each variant
+  bool recalibrate = false;      // a model that comes quantized is calibrated anew
   double loss_max = 0.01;  // of top-1, or of agreement where there are no labels, for the default
   onnx::ImportLimits limits;
 };
@@ -36,9 +37,13 @@ using StageProgress =
 // Called once per variant with the file name ("int8.onnx") and its bytes.
 using WriteFile = std::function<absl::Status(const std::string& name, absl::string_view bytes)>;
 
-// Makes the variants of one float ONNX model, writes them, then loads each file as the server will
+// Makes the variants of one ONNX model, writes them, then loads each file as the server will
 // and measures its accuracy and latency here. `calibration` may be null unless int8 is wanted,
 // `evaluation` too: then the calibration samples stand in for it, without labels.
+//
+// A model that comes quantized with fixed scales is the int8 variant as it is, without calibration;
+// one that quantizes its activations as they come is the hybrid one. The others are made of the
+// float32 function that it approximates (quantized_model.h).
 //   INVALID_ARGUMENT    the model, the samples or the options are not usable; see the message
 //   UNIMPLEMENTED       operators that are not supported, all of them named
 absl::StatusOr<report::Report> MakeVariants(std::span<const std::byte> model_file,

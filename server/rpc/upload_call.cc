@@ -111,21 +111,13 @@ absl::Status Upload::TakeSamples(const fourfold::v1::SampleBatch& batch, store::
 
 absl::Status Upload::Complete(fourfold::v1::UploadResponse& response) {
   if (!staging_) return absl::InvalidArgumentError("upload: got no message, wanted a header first");
-  const int64_t calibration = staging_->samples(store::SampleSet::kCalibration);
   RETURN_IF_ERROR(
       CheckAnnounced("bytes of the model", header_.model_bytes(), staging_->model_bytes()));
-  RETURN_IF_ERROR(
-      CheckAnnounced("calibration samples", header_.calibration_samples(), calibration));
+  RETURN_IF_ERROR(CheckAnnounced("calibration samples", header_.calibration_samples(),
+                                 staging_->samples(store::SampleSet::kCalibration)));
   RETURN_IF_ERROR(CheckAnnounced("evaluation samples", header_.evaluation_samples(),
                                  staging_->samples(store::SampleSet::kEvaluation)));
   RETURN_IF_ERROR(staging_->Seal());
-  const bool int8 =
-      variants_.empty() || std::find(variants_.begin(), variants_.end(), "int8") != variants_.end();
-  if (int8 && calibration == 0) {
-    return absl::InvalidArgumentError(
-        "upload: variant int8 needs calibration samples and none came; add some (fourfold upload "
-        "--calibration=PATH), or ask for the others only (--variants=fp32,fp16,hybrid)");
-  }
   ASSIGN_OR_RETURN(const publish::Job job,
                    parts_.publisher.Start(std::move(*place_), job_id_, std::move(staging_),
                                           std::move(variants_)));

@@ -38,7 +38,10 @@ const std::vector<cli::Flag> kFlags = {
     {"name", "NAME", "Name of the model in the report; default: the file's name."},
     {"variants", "LIST", "Which to make, default fp32,fp16,hybrid,int8; fp32 is always made."},
     {"calibration", "PATH",
-     "Unlabelled samples: an .npz, or a folder of pictures. int8 needs them."},
+     "Unlabelled samples: an .npz, or a folder of pictures. int8 needs them, unless the model "
+     "comes "
+     "quantized."},
+    {"recalibrate", "", "Calibrate anew a model that comes quantized."},
     {"eval", "PATH", "Samples, labelled if possible, to check the accuracy with."},
     {"labels", "FILE.csv", "Classes of a folder of evaluation pictures: lines of file,class."},
     {"resize", "N", "Pictures: pixels of the shorter side."},
@@ -63,10 +66,12 @@ const std::vector<cli::Flag> kFlags = {
 };
 
 void PrintHelp() {
-  std::cout << "usage: fourfold-quantize MODEL.onnx --out=DIR [flags]\n\n"
-               "Makes fp32.onnx, fp16.onnx, hybrid.onnx and int8.onnx of a float ONNX model and "
-               "measures\n"
-               "what each costs and loses on this machine: report.json.\n\n";
+  std::cout
+      << "usage: fourfold-quantize MODEL.onnx --out=DIR [flags]\n\n"
+         "Makes fp32.onnx, fp16.onnx, hybrid.onnx and int8.onnx of an ONNX model and measures "
+         "what\n"
+         "each costs and loses on this machine: report.json. A model that comes quantized is "
+         "int8.onnx\nwith the scales that it has.\n\n";
   for (const cli::Flag& flag : kFlags) {
     std::printf("  --%-28s %s\n",
                 (flag.value.empty() ? flag.name : absl::StrCat(flag.name, "=", flag.value)).c_str(),
@@ -128,6 +133,7 @@ absl::StatusOr<Job> ReadJob(const cli::Arguments& arguments) {
         absl::StrCat("--threads and --workers: wanted at most ", kThreadsMost));
   }
   ASSIGN_OR_RETURN(const std::string format, arguments.GetChoice("format", {"table", "json"}));
+  job.variants.recalibrate = arguments.IsOn("recalibrate");
   job.variants.threads = static_cast<int>(threads);
   job.variants.workers = static_cast<int>(workers);
   job.progress_fd = static_cast<int>(progress_fd);

@@ -34,7 +34,7 @@ absl::Status BuildConstant(NodeBuilder& node) {
   }
   TensorPtr tensor;
   if (const ::onnx::TensorProto* value = attributes.Tensor("value")) {
-    ASSIGN_OR_RETURN(tensor, ImportTensor(*value, node.limits()));
+    ASSIGN_OR_RETURN(tensor, ImportTensor(*value, node.limits(), node.external()));
   } else if (attributes.Has("value_float")) {
     tensor = Tensor::Of(DataType::kFloat32, {},
                         std::vector<float>{attributes.Float("value_float", 0.0f)});
@@ -55,7 +55,7 @@ absl::Status BuildConstant(NodeBuilder& node) {
 absl::Status BuildConstantOfShape(NodeBuilder& node) {
   graph::ConstantOfShape operation;
   if (const ::onnx::TensorProto* value = node.attributes().Tensor("value")) {
-    ASSIGN_OR_RETURN(operation.value, ImportTensor(*value, node.limits()));
+    ASSIGN_OR_RETURN(operation.value, ImportTensor(*value, node.limits(), node.external()));
     if (operation.value->count() != 1) {
       return absl::InvalidArgumentError(absl::StrCat(
           "attribute \"value\" holds ", operation.value->count(), " elements, one is wanted"));

@@ -5,17 +5,27 @@
 #include "server/onnx/element_type.h"
 
 namespace fourfold::onnx {
+namespace {
+
+void DescribeTensor(const graph::Tensor& tensor, ::onnx::TensorProto& proto) {
+  proto.set_data_type(OnnxElementType(tensor.type()));
+  for (int64_t dim : tensor.shape()) proto.add_dims(dim);
+}
+
+}  // namespace
 
 using graph::DataType;
 using graph::kNoValue;
 using graph::Tensor;
 using graph::ValueId;
 
-Exporter::Exporter(const graph::Graph& graph, ::onnx::GraphProto& proto, int64_t opset)
+Exporter::Exporter(const graph::Graph& graph, ::onnx::GraphProto& proto, int64_t opset,
+                   ExternalWriter* external)
     : graph_(graph),
       uses_(graph),
       proto_(proto),
       opset_(opset),
+      external_(external),
       tensor_names_(own_tensor_names_),
       node_names_(own_node_names_),
       names_(graph.value_count()) {
@@ -28,6 +38,7 @@ Exporter::Exporter(const graph::Graph& body, ::onnx::GraphProto& proto, Exporter
       uses_(body),
       proto_(proto),
       opset_(outer.opset_),
+      external_(outer.external_),
       is_body_(true),
       captured_(captured.size()),
       tensor_names_(outer.tensor_names_),
@@ -75,7 +86,7 @@ absl::Status Exporter::Run() {
       RETURN_IF_ERROR(AddOutput(id));
     }
   }
-  return absl::OkStatus();
+  return external_status_;
 }
 
 absl::Status Exporter::AddInput(size_t i) {
@@ -209,7 +220,7 @@ std::string Exporter::AddConstant(ValueId id) {
   const graph::Value& value = graph_.value(id);
   const std::string name = Name(id);
   if (!value.quantization) {
-    FillTensor(*value.constant, *proto_.add_initializer());
+    FillInitializer(*value.constant, *proto_.add_initializer());
     proto_.mutable_initializer()->rbegin()->set_name(name);
     return name;
   }
@@ -247,9 +258,15 @@ std::string Exporter::Temporary(const Node& node, const std::string& suffix) {
 std::string Exporter::AddInitializer(const std::string& name, const Tensor& tensor) {
   const std::string unique = tensor_names_.Unique(name);
   ::onnx::TensorProto& initializer = *proto_.add_initializer();
-  FillTensor(tensor, initializer);
+  FillInitializer(tensor, initializer);
   initializer.set_name(unique);
   return unique;
+}
+
+void Exporter::FillInitializer(const Tensor& tensor, ::onnx::TensorProto& proto) {
+  if (external_ == nullptr || !external_->Takes(tensor)) return FillTensor(tensor, proto);
+  DescribeTensor(tensor, proto);
+  if (external_status_.ok()) external_status_ = external_->Write(tensor, proto);
 }
 
 std::string Exporter::AddInt64s(const Node& node, const std::string& suffix,
@@ -293,8 +310,7 @@ void SetString(::onnx::NodeProto& node, const std::string& name, const std::stri
 }
 
 void FillTensor(const Tensor& tensor, ::onnx::TensorProto& proto) {
-  proto.set_data_type(OnnxElementType(tensor.type()));
-  for (int64_t dim : tensor.shape()) proto.add_dims(dim);
+  DescribeTensor(tensor, proto);
   proto.set_raw_data(tensor.data(), tensor.bytes());
 }
 

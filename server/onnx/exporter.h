@@ -8,20 +8,23 @@
 #include "absl/status/statusor.h"
 #include "onnx/onnx.pb.h"
 #include "server/graph/graph.h"
+#include "server/onnx/external_writer.h"
 #include "server/onnx/names.h"
 
 namespace fourfold::onnx {
 
 // Writes one graph into an onnx::GraphProto. A value of the graph appears in the file under up to
 // three names: what its producer writes (real numbers), the stored integers, and the real numbers
-// they mean, which is what consumers read. Borrows both.
+// they mean, which is what consumers read. Borrows all it is given.
 class Exporter {
  public:
   using ValueId = graph::ValueId;
   using Node = graph::Node;
   using Names = std::vector<std::string>;
 
-  Exporter(const graph::Graph& graph, ::onnx::GraphProto& proto, int64_t opset);
+  // `external` takes the elements of large constants; null: all are written into `proto`.
+  Exporter(const graph::Graph& graph, ::onnx::GraphProto& proto, int64_t opset,
+           ExternalWriter* external = nullptr);
 
   // Of a graph inside a node of `outer`'s graph: the last inputs are those it captures, which have
   // these names in the file around it. Borrows `outer`, whose names it must not use for its own.
@@ -31,7 +34,8 @@ class Exporter {
   Exporter(const Exporter&) = delete;
   Exporter& operator=(const Exporter&) = delete;
 
-  // INVALID_ARGUMENT for what the opset cannot say; INTERNAL for graphs that break their rules.
+  // INVALID_ARGUMENT for what the opset cannot say; INTERNAL for graphs that break their rules;
+  // errors of `external`.
   absl::Status Run();
 
   const graph::Graph& graph() const { return graph_; }
@@ -78,6 +82,7 @@ class Exporter {
   std::string ReadHalf(ValueId id);
   bool ReadsHalfAsFloat(const Node& node, size_t i) const;
   std::string AddConstant(ValueId id);
+  void FillInitializer(const graph::Tensor& tensor, ::onnx::TensorProto& proto);
 
   // Behind a node: QuantizeLinear and DequantizeLinear of an output that is quantized.
   void QuantizeOutput(ValueId id);
@@ -90,6 +95,8 @@ class Exporter {
   graph::Uses uses_;
   ::onnx::GraphProto& proto_;
   const int64_t opset_;
+  ExternalWriter* const external_;  // of all graphs of the model
+  absl::Status external_status_;    // its first error
   const bool is_body_ = false;
   size_t captured_ = 0;                        // inputs of a body that it captures
   NameSet own_tensor_names_, own_node_names_;  // of the model, not of a body

@@ -66,9 +66,13 @@ constexpr size_t kNodeNameBytes = 256;
 
 class Importer {
  public:
-  Importer(const ::onnx::ModelProto& model, const ImportLimits& limits)
-      : model_(model), proto_(model.graph()), lacking_(root_lacking_) {
+  Importer(const ::onnx::ModelProto& model, const ImportLimits& limits, ExternalData* external)
+      : model_(model),
+        proto_(model.graph()),
+        lacking_(root_lacking_),
+        root_external_(std::in_place, external, limits.external_bytes) {
     scope_.limits = limits;
+    scope_.external = &*root_external_;
     SetBodies();
   }
 
@@ -76,6 +80,7 @@ class Importer {
   Importer(const ::onnx::GraphProto& body, Importer& outer)
       : model_(outer.model_), proto_(body), outer_(&outer), lacking_(outer.lacking_) {
     scope_.limits = outer.scope_.limits;
+    scope_.external = outer.scope_.external;
     scope_.opset = outer.scope_.opset;
     scope_.depth = outer.scope_.depth + 1;
     SetBodies();
@@ -314,7 +319,7 @@ class Importer {
       if (!scope_.read.contains(tensor.name())) continue;
       graph::Value value;
       value.name = tensor.name();
-      ASSIGN_OR_RETURN(value.constant, ImportTensor(tensor, scope_.limits));
+      ASSIGN_OR_RETURN(value.constant, ImportTensor(tensor, scope_.limits, scope_.external));
       value.type = value.constant->type();
       value.shape = value.constant->shape();
       RETURN_IF_ERROR(Add(std::move(value), "initializer"));
@@ -427,16 +432,18 @@ class Importer {
   Importer* const outer_ = nullptr;  // of the graph around a body
   Lacking root_lacking_;             // of the model, not of a body
   Lacking& lacking_;
+  std::optional<ExternalTensors> root_external_;  // of the model, not of a body
   ImportScope scope_;
   std::vector<ValueId> captured_;  // values of the graph around a body that it reads
 };
 
 }  // namespace
 
-absl::StatusOr<graph::Graph> Import(std::span<const std::byte> file, const ImportLimits& limits) {
+absl::StatusOr<graph::Graph> Import(std::span<const std::byte> file, const ImportLimits& limits,
+                                    ExternalData* external) {
   ::onnx::ModelProto model;
   RETURN_IF_ERROR(ParseModel(file, limits, model));
-  return Importer(model, limits).Run();
+  return Importer(model, limits, external).Run();
 }
 
 }  // namespace fourfold::onnx

@@ -29,6 +29,15 @@ absl::StatusOr<TensorPtr> FromField(DataType type, Shape shape, int64_t count, c
   return Tensor::Of(type, std::move(shape), elements);
 }
 
+// A copy of the elements, with every true the same.
+TensorPtr CopyOf(DataType type, Shape shape, std::span<const std::byte> bytes) {
+  if (type != DataType::kBool) return Tensor::Copy(type, std::move(shape), bytes);
+  std::vector<uint8_t> flags;
+  flags.reserve(bytes.size());
+  for (std::byte byte : bytes) flags.push_back(byte != std::byte{0});
+  return Tensor::Of(type, std::move(shape), flags);
+}
+
 absl::StatusOr<TensorPtr> FromRaw(DataType type, Shape shape, int64_t count,
                                   const std::string& raw) {
   const size_t wanted = static_cast<size_t>(count) * graph::ElementSize(type);
@@ -37,13 +46,21 @@ absl::StatusOr<TensorPtr> FromRaw(DataType type, Shape shape, int64_t count,
                                                    graph::TypeText(type), " ",
                                                    graph::ShapeText(shape), " wants ", wanted));
   }
-  if (type == DataType::kBool) {
-    std::vector<uint8_t> flags;
-    flags.reserve(raw.size());
-    for (char byte : raw) flags.push_back(byte != 0);
-    return Tensor::Of(type, std::move(shape), flags);
+  return CopyOf(type, std::move(shape), std::as_bytes(std::span(raw)));
+}
+
+absl::StatusOr<TensorPtr> FromExternal(const ::onnx::TensorProto& tensor, DataType type,
+                                       Shape shape, int64_t count, ExternalTensors* external) {
+  if (external == nullptr) return absl::InvalidArgumentError("keeps its data in another file");
+  const size_t element = graph::ElementSize(type);
+  ASSIGN_OR_RETURN(const ExternalFile found,
+                   external->Find(tensor, static_cast<size_t>(count) * element));
+  const bool aligned = reinterpret_cast<uintptr_t>(found.bytes.data()) % element == 0;
+  if (found.bytes.empty() || !aligned || type == DataType::kBool) {
+    return CopyOf(type, std::move(shape), found.bytes);
   }
-  return Tensor::Copy(type, std::move(shape), std::as_bytes(std::span(raw)));
+  return std::make_shared<const Tensor>(
+      type, std::move(shape), std::shared_ptr<const void>(found.owner, found.bytes.data()));
 }
 
 absl::StatusOr<TensorPtr> FromFields(const ::onnx::TensorProto& tensor, DataType type, Shape shape,
@@ -110,11 +127,8 @@ absl::StatusOr<TensorPtr> Unpack(const ::onnx::TensorProto& tensor, DataType typ
   return Tensor::Of(type, std::move(shape), elements);
 }
 
-absl::StatusOr<TensorPtr> Import(const ::onnx::TensorProto& tensor, const ImportLimits& limits) {
-  if (tensor.data_location() == ::onnx::TensorProto::EXTERNAL || tensor.external_data_size() > 0) {
-    return absl::InvalidArgumentError(
-        "keeps its data in another file; save the model as one file with its weights inside");
-  }
+absl::StatusOr<TensorPtr> Import(const ::onnx::TensorProto& tensor, const ImportLimits& limits,
+                                 ExternalTensors* external) {
   if (tensor.has_segment()) return absl::InvalidArgumentError("is a segment of a tensor");
   const std::optional<DataType> type = ElementTypeOf(tensor.data_type());
   const bool packed = IsFourBits(tensor.data_type());
@@ -130,6 +144,13 @@ absl::StatusOr<TensorPtr> Import(const ::onnx::TensorProto& tensor, const Import
     if (dim < 0) return absl::InvalidArgumentError(absl::StrCat("has the dimension ", dim));
   }
   ASSIGN_OR_RETURN(const int64_t count, CheckedElementCount(shape, limits));
+  if (tensor.data_location() == ::onnx::TensorProto::EXTERNAL) {
+    if (tensor.has_raw_data() || HasFields(tensor)) {
+      return absl::InvalidArgumentError(
+          "holds its elements twice: in the model and in another file");
+    }
+    return FromExternal(tensor, *type, std::move(shape), count, external);
+  }
   if (tensor.has_raw_data() && HasFields(tensor)) {
     return absl::InvalidArgumentError("holds its elements twice: in raw_data and in a typed field");
   }
@@ -166,8 +187,8 @@ absl::StatusOr<int64_t> CheckedElementCount(const Shape& shape, const ImportLimi
 }
 
 absl::StatusOr<TensorPtr> ImportTensor(const ::onnx::TensorProto& tensor,
-                                       const ImportLimits& limits) {
-  absl::StatusOr<TensorPtr> result = Import(tensor, limits);
+                                       const ImportLimits& limits, ExternalTensors* external) {
+  absl::StatusOr<TensorPtr> result = Import(tensor, limits, external);
   if (result.ok()) return result;
   return absl::Status(result.status().code(), absl::StrCat("tensor ", Quoted(tensor.name()), ": ",
                                                            result.status().message()));

@@ -10,6 +10,7 @@
 #include "onnx/onnx.pb.h"
 #include "server/graph/graph.h"
 #include "server/onnx/attributes.h"
+#include "server/onnx/external_tensors.h"
 #include "server/onnx/import.h"
 #include "server/onnx/names.h"
 
@@ -27,6 +28,7 @@ struct ImportedBody {
 // The state of one import.
 struct ImportScope {
   ImportLimits limits;
+  ExternalTensors* external = nullptr;  // of all graphs of the model
   int64_t opset = 0;
   graph::Graph graph;
   std::unordered_map<std::string, graph::ValueId> values;  // by their name in the file
@@ -53,6 +55,7 @@ class NodeBuilder {
 
   int64_t opset() const { return scope_.opset; }
   const ImportLimits& limits() const { return scope_.limits; }
+  ExternalTensors* external() { return scope_.external; }
   Attributes& attributes() { return attributes_; }
 
   int input_count() const { return proto_.input_size(); }

@@ -55,12 +55,14 @@ void ModelBuilder::Int64s(const std::string& name, const std::vector<int64_t>& v
   return node;
 }
 
-absl::StatusOr<graph::Graph> ModelBuilder::Import(const ImportLimits& limits) const {
-  return ImportBytes(Bytes(), limits);
+absl::StatusOr<graph::Graph> ModelBuilder::Import(const ImportLimits& limits,
+                                                  ExternalData* external) const {
+  return ImportBytes(Bytes(), limits, external);
 }
 
-absl::StatusOr<graph::Graph> ImportBytes(const std::string& bytes, const ImportLimits& limits) {
-  return fourfold::onnx::Import(std::as_bytes(std::span(bytes)), limits);
+absl::StatusOr<graph::Graph> ImportBytes(const std::string& bytes, const ImportLimits& limits,
+                                         ExternalData* external) {
+  return fourfold::onnx::Import(std::as_bytes(std::span(bytes)), limits, external);
 }
 
 void AddInt(::onnx::NodeProto& node, const std::string& name, int64_t value) {

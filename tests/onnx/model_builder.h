@@ -29,13 +29,15 @@ class ModelBuilder {
                           const std::vector<std::string>& outputs, const std::string& name = "");
 
   std::string Bytes() const { return model_.SerializeAsString(); }
-  absl::StatusOr<graph::Graph> Import(const ImportLimits& limits = {}) const;
+  absl::StatusOr<graph::Graph> Import(const ImportLimits& limits = {},
+                                      ExternalData* external = nullptr) const;
 
  private:
   ::onnx::ModelProto model_;
 };
 
-absl::StatusOr<graph::Graph> ImportBytes(const std::string& bytes, const ImportLimits& limits = {});
+absl::StatusOr<graph::Graph> ImportBytes(const std::string& bytes, const ImportLimits& limits = {},
+                                         ExternalData* external = nullptr);
 
 void AddInt(::onnx::NodeProto& node, const std::string& name, int64_t value);
 void AddFloat(::onnx::NodeProto& node, const std::string& name, float value);

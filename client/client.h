@@ -51,8 +51,9 @@ struct DownloadRequest {
   std::string model = {};
   int64_t version = 0;       // 0: the newest
   std::string variant = {};  // empty: the default variant
-  // The file to write. It appears, or replaces an older one, only when all bytes have arrived and
-  // their checksum is right.
+  // The ONNX file to write. It appears, or replaces an older one, only when all bytes have arrived
+  // and their checksum is right. A large variant's weights come in a second file, which has to lie
+  // in the same folder under the name that the first one gives it ("fp32.onnx.data").
   std::string path = {};
   // Called after each chunk with the bytes so far and in total; may be empty.
   std::function<void(int64_t done_bytes, int64_t total_bytes)> progress = {};
@@ -62,8 +63,9 @@ struct Downloaded {
   std::string model;
   int64_t version = 0;
   std::string variant;
-  int64_t file_bytes = 0;
-  std::string sha256;
+  int64_t file_bytes = 0;  // of both files
+  std::string sha256;      // of the ONNX file
+  std::string data_path;   // the second file; empty: there is none
 };
 
 // Calls one Fourfold server over gRPC. Connects with the first call and again after a loss; a call
@@ -113,8 +115,9 @@ class Client {
   // Deletes one version, or with version 0 the whole model. Returns the deleted versions.
   absl::StatusOr<std::vector<int64_t>> Delete(const std::string& model, int64_t version);
 
-  // Fetches a variant's ONNX file. DATA_LOSS: bytes are missing or the checksum is wrong; a file
-  // that was there before stays as it was.
+  // Fetches a variant's files. DATA_LOSS: bytes are missing or a checksum is wrong; files that were
+  // there before stay as they were. ALREADY_EXISTS: where the weights have to lie, there is another
+  // file, which may be another model's.
   absl::StatusOr<Downloaded> Download(const DownloadRequest& request);
 
  private:

@@ -115,7 +115,8 @@ ModelDescription FromProto(const v1::DescribeModelResponse& proto) {
   for (const auto& input : proto.inputs()) description.inputs.push_back(FromProto(input));
   for (const auto& output : proto.outputs()) description.outputs.push_back(FromProto(output));
   for (const v1::VariantFile& file : proto.variants()) {
-    description.variants.push_back({file.variant(), file.file(), file.file_bytes(), file.sha256()});
+    description.variants.push_back({file.variant(), file.file(), file.file_bytes(), file.sha256(),
+                                    file.data_file(), file.data_bytes(), file.data_sha256()});
   }
   description.created_unix_ms = proto.created_unix_ms();
   description.batching = proto.batching();

@@ -2,10 +2,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -16,10 +19,10 @@
 namespace fourfold::client {
 namespace {
 
-// A file beside `path` that becomes `path` when committed and disappears otherwise.
+// A file beside its path that takes this path when committed and disappears otherwise.
 class PendingFile {
  public:
-  explicit PendingFile(std::string path) : path_(std::move(path)) {}
+  PendingFile() = default;
   ~PendingFile() {
     if (descriptor_ >= 0) close(descriptor_);
     if (created_) unlink(pending_.c_str());
@@ -27,7 +30,10 @@ class PendingFile {
   PendingFile(const PendingFile&) = delete;
   PendingFile& operator=(const PendingFile&) = delete;
 
-  absl::Status Open() {
+  const std::string& path() const { return path_; }
+
+  absl::Status Open(std::string path) {
+    path_ = std::move(path);
     struct stat facts;
     if (stat(path_.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode)) {
       return absl::InvalidArgumentError(absl::StrCat(path_, " is a folder, wanted a file"));
@@ -73,17 +79,150 @@ class PendingFile {
 
   static constexpr int kAttempts = 100;
 
-  const std::string path_;
+  std::string path_;
   std::string pending_;
   int descriptor_ = -1;
   bool created_ = false;
 };
 
+// SHA-256 of a file; "" if it cannot be read.
+std::string DigestOf(const std::string& path) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(fopen(path.c_str(), "rbe"), &fclose);
+  if (file == nullptr) return "";
+  Sha256 sha256;
+  std::vector<char> buffer(size_t{1} << 18);
+  while (const size_t count = fread(buffer.data(), 1, buffer.size(), file.get())) {
+    sha256.Update(buffer.data(), count);
+  }
+  return ferror(file.get()) != 0 ? "" : sha256.Finish();
+}
+
+bool Exists(const std::string& path) {
+  struct stat facts;
+  return lstat(path.c_str(), &facts) == 0;
+}
+
+// Takes the messages of one download: the ONNX file, then perhaps the one with its weights.
+class Receiver {
+ public:
+  explicit Receiver(const DownloadRequest& request) : request_(request) {}
+
+  // Makes the first file.
+  absl::Status Open() { return model_.file.Open(request_.path); }
+
+  absl::Status Take(const v1::DownloadVariantResponse& message) {
+    if (message.has_header()) return Begin(message.header());
+    if (!arriving_) {
+      return absl::DataLossError("the server sent bytes before the download header");
+    }
+    return TakeBytes(message.chunk());
+  }
+
+  // All has arrived: checks it and puts the files into place.
+  absl::StatusOr<Downloaded> Finish() {
+    if (absl::Status whole = CheckArrived(); !whole.ok()) return whole;
+    Downloaded result{model_.header.model(),      model_.header.version(), model_.header.variant(),
+                      model_.header.file_bytes(), model_.header.sha256(),  ""};
+    if (data_) {
+      // First: a model never lies there without its weights.
+      if (absl::Status committed = data_->file.Commit(); !committed.ok()) return committed;
+      result.file_bytes += data_->header.file_bytes();
+      result.data_path = data_->file.path();
+    }
+    if (absl::Status committed = model_.file.Commit(); !committed.ok()) return committed;
+    return result;
+  }
+
+ private:
+  struct Arriving {
+    PendingFile file;
+    v1::DownloadHeader header;
+    int64_t bytes = 0;
+    Sha256 sha256;
+  };
+
+  absl::Status Begin(const v1::DownloadHeader& header) {
+    if (!arriving_) {
+      arriving_ = &model_;
+    } else {
+      if (absl::Status whole = CheckArrived(); !whole.ok()) return whole;
+      if (data_ || header.location().empty()) {
+        return absl::DataLossError("the server sent a download header too many");
+      }
+      data_ = std::make_unique<Arriving>();
+      if (absl::Status opened = OpenData(header); !opened.ok()) return opened;
+      arriving_ = data_.get();
+    }
+    arriving_->header = header;
+    return absl::OkStatus();
+  }
+
+  // The ONNX file finds its weights under this name only, so a file of that name stays: it may hold
+  // another model's.
+  absl::Status OpenData(const v1::DownloadHeader& header) {
+    const std::string& name = header.location();
+    if (name.find('/') != std::string::npos || name.find('\0') != std::string::npos ||
+        name[0] == '.') {
+      return absl::DataLossError("the server sent a file with a path for a name");
+    }
+    const size_t slash = request_.path.rfind('/');
+    const std::string folder = slash == std::string::npos ? "" : request_.path.substr(0, slash + 1);
+    const std::string path = folder + name;
+    if (path == request_.path) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          path, " is where the weights have to lie, wanted another name for the model"));
+    }
+    if (Exists(path) && DigestOf(path) != header.sha256()) {
+      return absl::AlreadyExistsError(absl::StrCat(
+          path, " is there already, and the weights of ", request_.model,
+          " have to lie under this name beside the model; wanted a folder without it"));
+    }
+    return data_->file.Open(path);
+  }
+
+  absl::Status TakeBytes(const std::string& chunk) {
+    arriving_->bytes += static_cast<int64_t>(chunk.size());
+    if (arriving_->bytes > arriving_->header.file_bytes()) {
+      return absl::DataLossError(absl::StrCat("download of ", request_.model, ": got more than ",
+                                              arriving_->header.file_bytes(), " bytes"));
+    }
+    arriving_->sha256.Update(chunk.data(), chunk.size());
+    if (absl::Status written = arriving_->file.Write(chunk); !written.ok()) return written;
+    done_bytes_ += static_cast<int64_t>(chunk.size());
+    if (request_.progress) {
+      request_.progress(done_bytes_,
+                        std::max(model_.header.total_bytes(), model_.header.file_bytes()));
+    }
+    return absl::OkStatus();
+  }
+
+  // Of the file that was received last.
+  absl::Status CheckArrived() {
+    const int64_t got_bytes = arriving_ ? arriving_->bytes : 0;
+    if (!arriving_ || got_bytes != arriving_->header.file_bytes()) {
+      return absl::DataLossError(absl::StrCat("download of ", request_.model, ": got ", got_bytes,
+                                              " bytes, wanted ",
+                                              arriving_ ? arriving_->header.file_bytes() : 0));
+    }
+    if (const std::string got = arriving_->sha256.Finish(); got != arriving_->header.sha256()) {
+      return absl::DataLossError(absl::StrCat("download of ", request_.model, ": SHA-256 is ", got,
+                                              ", wanted ", arriving_->header.sha256()));
+    }
+    return absl::OkStatus();
+  }
+
+  const DownloadRequest& request_;
+  Arriving model_;
+  std::unique_ptr<Arriving> data_;  // null: no second file has come
+  Arriving* arriving_ = nullptr;    // of the two; null before the first header
+  int64_t done_bytes_ = 0;
+};
+
 }  // namespace
 
 absl::StatusOr<Downloaded> Client::Download(const DownloadRequest& request) {
-  PendingFile file(request.path);
-  if (absl::Status opened = file.Open(); !opened.ok()) return opened;
+  Receiver receiver(request);
+  if (absl::Status opened = receiver.Open(); !opened.ok()) return opened;
 
   grpc::ClientContext context;
   v1::DownloadVariantRequest proto_request;
@@ -92,48 +231,14 @@ absl::StatusOr<Downloaded> Client::Download(const DownloadRequest& request) {
   proto_request.set_variant(request.variant);
   const auto reader = connection_->variants->DownloadVariant(&context, proto_request);
 
-  Downloaded result;
-  bool has_header = false;
-  int64_t received_bytes = 0;
-  Sha256 sha256;
   absl::Status local;  // why we stopped reading, if we did
   v1::DownloadVariantResponse response;
-  while (local.ok() && reader->Read(&response)) {
-    if (response.has_header()) {
-      if (has_header) local = absl::DataLossError("the server sent two download headers");
-      const v1::DownloadHeader& header = response.header();
-      result = {header.model(), header.version(), header.variant(), header.file_bytes(),
-                header.sha256()};
-      has_header = true;
-    } else if (!has_header) {
-      local = absl::DataLossError("the server sent bytes before the download header");
-    } else {
-      received_bytes += static_cast<int64_t>(response.chunk().size());
-      if (received_bytes > result.file_bytes) {
-        local = absl::DataLossError(absl::StrCat("download of ", request.model, ": got more than ",
-                                                 result.file_bytes, " bytes"));
-        break;
-      }
-      sha256.Update(response.chunk().data(), response.chunk().size());
-      local = file.Write(response.chunk());
-      if (request.progress) request.progress(received_bytes, result.file_bytes);
-    }
-  }
+  while (local.ok() && reader->Read(&response)) local = receiver.Take(response);
   if (!local.ok()) context.TryCancel();
   const absl::Status status = connection_->ToStatus(reader->Finish());
   if (!local.ok()) return local;
   if (!status.ok()) return status;
-
-  if (!has_header || received_bytes != result.file_bytes) {
-    return absl::DataLossError(absl::StrCat("download of ", request.model, ": got ", received_bytes,
-                                            " bytes, wanted ", result.file_bytes));
-  }
-  if (const std::string got = sha256.Finish(); got != result.sha256) {
-    return absl::DataLossError(absl::StrCat("download of ", request.model, ": SHA-256 is ", got,
-                                            ", wanted ", result.sha256));
-  }
-  if (absl::Status committed = file.Commit(); !committed.ok()) return committed;
-  return result;
+  return receiver.Finish();
 }
 
 }  // namespace fourfold::client

@@ -18,12 +18,16 @@ struct ModelSummary {
   int64_t created_unix_ms = 0;
 };
 
-// A variant's ONNX file in the server's store.
+// A variant's files in the server's store.
 struct VariantFile {
   std::string variant;
   std::string file;
   int64_t file_bytes = 0;
   std::string sha256;  // 64 lower-case hexadecimal digits
+  // The file beside it with a large variant's weights; empty and 0 where there is none.
+  std::string data_file = {};
+  int64_t data_bytes = 0;
+  std::string data_sha256 = {};
 };
 
 struct ModelDescription {

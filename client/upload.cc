@@ -16,6 +16,7 @@
 #include "client/client.h"
 #include "client/connection.h"
 #include "client/datatype.h"
+#include "client/external_files.h"
 
 namespace fourfold::client {
 namespace {
@@ -26,11 +27,26 @@ using File = std::unique_ptr<FILE, int (*)(FILE*)>;
 struct ModelFile {
   File file;
   int64_t bytes;
+  std::vector<ExternalFile> external;
+
+  int64_t external_bytes() const {
+    int64_t sum = 0;
+    for (const ExternalFile& one : external) sum += one.bytes;
+    return sum;
+  }
 };
 
-absl::StatusOr<ModelFile> OpenModel(const std::string& path) {
+absl::StatusOr<File> OpenFile(const std::string& path) {
   File file(fopen(path.c_str(), "rb"), &fclose);
   if (file == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
+  setvbuf(file.get(), nullptr, _IONBF, 0);  // whole messages are read
+  return file;
+}
+
+absl::StatusOr<ModelFile> OpenModel(const std::string& path) {
+  absl::StatusOr<File> opened = OpenFile(path);
+  if (!opened.ok()) return opened.status();
+  File file = *std::move(opened);
   struct stat facts;
   if (fstat(fileno(file.get()), &facts) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
@@ -41,7 +57,9 @@ absl::StatusOr<ModelFile> OpenModel(const std::string& path) {
   if (facts.st_size == 0) {
     return absl::InvalidArgumentError(absl::StrCat(path, " is empty, wanted an ONNX file"));
   }
-  return ModelFile{std::move(file), facts.st_size};
+  absl::StatusOr<std::vector<ExternalFile>> external = FindExternalFiles(path);
+  if (!external.ok()) return external.status();
+  return ModelFile{std::move(file), facts.st_size, *std::move(external)};
 }
 
 // Sends the parts of one upload. Each method returns OK also when the server has stopped reading:
@@ -52,12 +70,13 @@ class Sender {
 
   bool closed() const { return closed_; }
 
-  absl::Status SendHeader(int64_t model_bytes) {
+  absl::Status SendHeader(const ModelFile& model) {
     v1::UploadRequest message;
     v1::UploadHeader& header = *message.mutable_header();
     header.set_model(request_.model);
     header.mutable_variants()->Add(request_.variants.begin(), request_.variants.end());
-    header.set_model_bytes(model_bytes);
+    header.set_model_bytes(model.bytes);
+    header.set_external_bytes(model.external_bytes());
     if (request_.calibration != nullptr) {
       header.set_calibration_samples(request_.calibration->size());
     }
@@ -68,18 +87,34 @@ class Sender {
 
   absl::Status SendModel(const ModelFile& model) {
     v1::UploadRequest message;
-    int64_t done = 0;
-    while (!closed_ && done < model.bytes) {
-      std::string& chunk = *message.mutable_model_chunk();
-      chunk.resize(static_cast<size_t>(std::min(request_.message_bytes, model.bytes - done)));
-      if (fread(chunk.data(), 1, chunk.size(), model.file.get()) != chunk.size()) {
-        return absl::DataLossError(absl::StrCat("cannot read ", request_.model_path, ": it ends ",
-                                                "before byte ", done + chunk.size(), ", wanted ",
-                                                model.bytes, " bytes"));
-      }
-      done += static_cast<int64_t>(chunk.size());
+    return SendFile(request_.model_path, model.file.get(), model.bytes,
+                    *message.mutable_model_chunk(), [&](int64_t done) {
+                      Write(message);
+                      Report(UploadPart::kModel, done, model.bytes);
+                    });
+  }
+
+  absl::Status SendExternalData(const ModelFile& model) {
+    const int64_t total = model.external_bytes();
+    int64_t before = 0;  // in earlier files
+    for (const ExternalFile& external : model.external) {
+      if (closed_) break;
+      const absl::StatusOr<File> file = OpenFile(external.path);
+      if (!file.ok()) return file.status();
+      v1::UploadRequest message;
+      v1::ExternalDataChunk& chunk = *message.mutable_external_data();
+      chunk.set_location(external.location);
+      chunk.set_file_bytes(external.bytes);
       Write(message);
-      Report(UploadPart::kModel, done, model.bytes);
+      chunk.clear_location();
+      chunk.clear_file_bytes();
+      const absl::Status sent = SendFile(external.path, file->get(), external.bytes,
+                                         *chunk.mutable_data(), [&](int64_t done) {
+                                           Write(message);
+                                           Report(UploadPart::kExternalData, before + done, total);
+                                         });
+      if (!sent.ok()) return sent;
+      before += external.bytes;
     }
     return absl::OkStatus();
   }
@@ -106,6 +141,24 @@ class Sender {
   }
 
  private:
+  // Reads the file's bytes into `chunk`, piece by piece, and calls `send` with the bytes so far.
+  template <typename Send>
+  absl::Status SendFile(const std::string& path, FILE* file, int64_t bytes, std::string& chunk,
+                        const Send& send) {
+    int64_t done = 0;
+    while (!closed_ && done < bytes) {
+      chunk.resize(static_cast<size_t>(std::min(request_.message_bytes, bytes - done)));
+      if (fread(chunk.data(), 1, chunk.size(), file) != chunk.size()) {
+        return absl::DataLossError(absl::StrCat("cannot read ", path, ": it ends before byte ",
+                                                done + static_cast<int64_t>(chunk.size()),
+                                                ", wanted ", bytes, " bytes"));
+      }
+      done += static_cast<int64_t>(chunk.size());
+      send(done);
+    }
+    return absl::OkStatus();
+  }
+
   // Bounds the rows of tiny samples in one message.
   static constexpr int64_t kSamplesMax = 4096;
 
@@ -154,8 +207,9 @@ class Sender {
 };
 
 absl::Status SendAll(Sender& sender, const UploadRequest& request, const ModelFile& model) {
-  if (absl::Status status = sender.SendHeader(model.bytes); !status.ok()) return status;
+  if (absl::Status status = sender.SendHeader(model); !status.ok()) return status;
   if (absl::Status status = sender.SendModel(model); !status.ok()) return status;
+  if (absl::Status status = sender.SendExternalData(model); !status.ok()) return status;
   if (absl::Status status = sender.SendSamples(UploadPart::kCalibration, request.calibration);
       !status.ok()) {
     return status;

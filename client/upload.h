@@ -9,17 +9,18 @@
 
 namespace fourfold::client {
 
-enum class UploadPart { kModel, kCalibration, kEvaluation };
+enum class UploadPart { kModel, kExternalData, kCalibration, kEvaluation };
 
 struct UploadProgress {
   UploadPart part = UploadPart::kModel;
-  int64_t done = 0;   // bytes of the model, or samples
+  int64_t done = 0;   // bytes of the model or of all its files of external data, or samples
   int64_t total = 0;  // 0: not known
 };
 
 struct UploadRequest {
-  std::string model = {};                  // the name to serve it by
-  std::string model_path = {};             // the ONNX file
+  std::string model = {};  // the name to serve it by
+  // The ONNX file. Files beside it in which it keeps weights are found and sent too.
+  std::string model_path = {};
   std::vector<std::string> variants = {};  // empty: all that the server offers
   // Borrowed for the call; null: none. An input's name may be empty if the model has only one.
   const samples::SampleSource* calibration = nullptr;  // its labels are not sent

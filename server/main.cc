@@ -36,7 +36,7 @@ ABSL_FLAG(std::string, cpu_features, ServerOptions().cpu_features,
           "amx, neon, ...");
 ABSL_FLAG(std::string, quantizer, "", "path of fourfold-quantize; empty: beside this program");
 ABSL_FLAG(int64_t, max_upload_bytes, ServerOptions().upload_bytes_max,
-          "of one upload, model and samples");
+          "of one upload, model, its external data and samples");
 ABSL_FLAG(int64_t, max_samples, ServerOptions().samples_max, "samples of one upload");
 ABSL_FLAG(int64_t, max_message_bytes, ServerOptions().message_bytes_max, "of one gRPC message");
 ABSL_FLAG(int, queue_limit, ServerOptions().queue_max,
@@ -55,7 +55,11 @@ ABSL_FLAG(
     "inference requests of one stream that are not answered yet; the next is read after that");
 ABSL_FLAG(int, max_jobs, ServerOptions().jobs_max, "uploads being received, queued or running");
 ABSL_FLAG(int64_t, job_memory_bytes, ServerOptions().job_memory_bytes,
-          "address space of a job's child process; 0: no limit");
+          "memory of a job's child process, beside the files that it maps; 0: no limit");
+ABSL_FLAG(
+    int64_t, max_inline_bytes, ServerOptions().inline_bytes_max,
+    "weights that a variant's ONNX file holds itself; variants with more keep them in a second "
+    "file, fp32.onnx.data");
 ABSL_FLAG(double, job_seconds, absl::ToDoubleSeconds(ServerOptions().job_time_max),
           "time of one job");
 ABSL_FLAG(double, grace_period_seconds, absl::ToDoubleSeconds(ServerOptions().grace_period),
@@ -94,6 +98,7 @@ ServerOptions OptionsFromFlags() {
   options.batch_delay_max = absl::Milliseconds(absl::GetFlag(FLAGS_batch_delay_ms));
   options.stream_requests_max = absl::GetFlag(FLAGS_max_stream_requests);
   options.jobs_max = absl::GetFlag(FLAGS_max_jobs);
+  options.inline_bytes_max = absl::GetFlag(FLAGS_max_inline_bytes);
   options.job_memory_bytes = absl::GetFlag(FLAGS_job_memory_bytes);
   options.job_time_max = absl::Seconds(absl::GetFlag(FLAGS_job_seconds));
   options.grace_period = absl::Seconds(absl::GetFlag(FLAGS_grace_period_seconds));

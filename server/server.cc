@@ -104,6 +104,7 @@ absl::Status Check(const ServerOptions& options) {
   RETURN_IF_ERROR(CheckPositive("threads_per_request", options.threads_per_request));
   RETURN_IF_ERROR(CheckPositive("max_upload_bytes", options.upload_bytes_max));
   RETURN_IF_ERROR(CheckPositive("max_samples", options.samples_max));
+  RETURN_IF_ERROR(CheckPositive("max_inline_bytes", options.inline_bytes_max));
   RETURN_IF_ERROR(CheckPositive("max_message_bytes", options.message_bytes_max));
   if (options.message_bytes_max > INT32_MAX) {
     return absl::InvalidArgumentError(
@@ -194,6 +195,7 @@ absl::Status Server::Parts::StartWorkers() {
   publish_options.quantizer.threads = threads_per_request;
   publish_options.quantizer.memory_bytes_max = options.job_memory_bytes;
   publish_options.quantizer.time_max = options.job_time_max;
+  publish_options.quantizer.inline_bytes_max = options.inline_bytes_max;
   publish_options.model = model_options;
   publish_options.jobs_max = options.jobs_max;
   publisher = std::make_unique<publish::Publisher>(

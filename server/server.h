@@ -20,6 +20,7 @@ struct ServerOptions {
   std::string quantizer;                // path of fourfold-quantize
   int64_t upload_bytes_max = int64_t{4} << 30;      // model and samples of one upload
   int64_t samples_max = 100'000;                    // of one upload
+  int64_t inline_bytes_max = int64_t{1} << 30;      // weights of a variant with one file; more: two
   int64_t message_bytes_max = 64 << 20;             // of one gRPC message, either way
   int queue_max = 256;                              // inference requests that wait, of each variant
   int64_t batch_max = 32;                           // samples of one execution
@@ -27,7 +28,7 @@ struct ServerOptions {
   absl::Duration batch_delay_max = absl::ZeroDuration();  // waiting for others to join a batch
   int stream_requests_max = 64;  // of one ModelStreamInfer, read and not answered yet
   int jobs_max = 8;              // uploads under way
-  int64_t job_memory_bytes = int64_t{16} << 30;     // address space of the quantizer; 0: no limit
+  int64_t job_memory_bytes = int64_t{16} << 30;     // of the quantizer, beside files; 0: no limit
   absl::Duration job_time_max = absl::Hours(1);     // of the quantizer
   absl::Duration grace_period = absl::Seconds(30);  // for finishing at shutdown
   // How long calls are still answered, with UNAVAILABLE, when all work is done: clients and load

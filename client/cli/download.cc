@@ -30,14 +30,15 @@ Outcome Run(const Arguments& arguments, const Context& context, client::Client& 
   line.Clear();
   if (!file.ok()) return Failed(file.status());
   if (*format == "json") {
-    const nlohmann::ordered_json json = {
-        {"model", file->model}, {"version", file->version},       {"variant", file->variant},
-        {"path", path},         {"file_bytes", file->file_bytes}, {"sha256", file->sha256}};
+    nlohmann::ordered_json json = {{"model", file->model},           {"version", file->version},
+                                   {"variant", file->variant},       {"path", path},
+                                   {"file_bytes", file->file_bytes}, {"sha256", file->sha256}};
+    if (!file->data_path.empty()) json["data_path"] = file->data_path;
     PrintJson(context.out, json);
   } else {
     context.out << file->model << "@" << file->variant << " version " << file->version << " is in "
-                << path << " (" << FormatBytes(file->file_bytes) << ", SHA-256 " << file->sha256
-                << ")\n";
+                << path << (file->data_path.empty() ? "" : " and " + file->data_path) << " ("
+                << FormatBytes(file->file_bytes) << ", SHA-256 " << file->sha256 << ")\n";
   }
   return Done();
 }
@@ -48,7 +49,9 @@ Command DownloadCommand() {
   return {.name = "download",
           .operands = {"NAME[@VARIANT]"},
           .summary = "Fetch a variant as an ONNX file, with its checksum verified.",
-          .details = "Without @VARIANT the model's default variant.",
+          .details =
+              "Without @VARIANT the model's default variant. The weights of a large one come in a\n"
+              "second file, which has to stay beside the first under the name that it gets.",
           .flags = {{"output", "FILE", "Where to write it; an older file is replaced at the end."},
                     VersionFlag("The version to fetch; else the newest."),
                     FormatFlag("table|json")},

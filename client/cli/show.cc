@@ -34,6 +34,10 @@ ordered_json ToJson(const client::ModelDescription& model) {
                                 {"file", variant.file},
                                 {"file_bytes", variant.file_bytes},
                                 {"sha256", variant.sha256}});
+    if (variant.data_file.empty()) continue;
+    json["variants"].back()["data_file"] = variant.data_file;
+    json["variants"].back()["data_bytes"] = variant.data_bytes;
+    json["variants"].back()["data_sha256"] = variant.data_sha256;
   }
   json["created_unix_ms"] = model.created_unix_ms;
   json["batching"] = model.batching;
@@ -60,6 +64,8 @@ std::string ToTable(const client::ModelDescription& model) {
   for (const client::VariantFile& file : model.variants) {
     variants.AddRow({absl::StrCat(file.variant, file.variant == model.default_variant ? " *" : ""),
                      file.file, FormatBytes(file.file_bytes), file.sha256});
+    if (file.data_file.empty()) continue;
+    variants.AddRow({"", file.data_file, FormatBytes(file.data_bytes), file.data_sha256});
   }
   return absl::StrCat(
       model.model, " version ", model.version, " of ", absl::StrJoin(model.versions, ", "),

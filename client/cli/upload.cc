@@ -54,6 +54,9 @@ void ShowUpload(const client::UploadProgress& progress, ProgressLine& line) {
     case UploadPart::kModel:
       line.Show(absl::StrCat("sending model, ", FormatBytes(progress.total)), share);
       break;
+    case UploadPart::kExternalData:
+      line.Show(absl::StrCat("sending weights, ", FormatBytes(progress.total)), share);
+      break;
     case UploadPart::kCalibration:
       line.Show(absl::StrCat("sending ", progress.total, " calibration samples"), share);
       break;
@@ -155,6 +158,7 @@ Command UploadCommand() {
           .operands = {"MODEL.onnx"},
           .summary = "Send a float model with samples; the server makes and measures its variants.",
           .details =
+              "Files beside the model in which it keeps weights (external data) are sent too.\n"
               "Samples (PATH) are an .npz whose arrays are named like the model's inputs, first "
               "axis =\n"
               "sample, labels in an integer array \"labels\"; or a folder of pictures, with "

@@ -134,6 +134,10 @@ MappedFile::~MappedFile() {
   if (data_) munmap(data_, size_);
 }
 
+void MappedFile::DropPages() const {
+  if (data_) madvise(data_, size_, MADV_DONTNEED);
+}
+
 absl::StatusOr<DirectoryLock> DirectoryLock::Take(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return ErrnoStatus(errno, absl::StrCat("cannot open ", path));

@@ -63,6 +63,9 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(data_), size_}; }
 
+  // Gives back the memory of what was read so far; reading it again brings it back.
+  void DropPages() const;
+
  private:
   MappedFile(void* data, size_t size) : data_(data), size_(size) {}
 

@@ -74,7 +74,11 @@ void Limit(int resource, int64_t value) {
     if (high_failure > 4) syscall(SYS_close_range, 4u, static_cast<unsigned>(high_failure - 1), 0u);
     syscall(SYS_close_range, static_cast<unsigned>(high_failure + 1), ~0u, 0u);
     setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + options.nice);
-    Limit(RLIMIT_AS, options.memory_bytes_max);
+    // Mapped files are the page cache's: they count as address space only.
+    Limit(RLIMIT_DATA, options.memory_bytes_max);
+    if (options.memory_bytes_max > 0) {
+      Limit(RLIMIT_AS, options.memory_bytes_max + options.mapped_bytes_max);
+    }
     Limit(RLIMIT_CPU, options.cpu_seconds_max);
     Limit(RLIMIT_FSIZE, options.file_bytes_max);
     const rlimit no_core{0, 0};

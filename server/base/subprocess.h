@@ -16,7 +16,8 @@ struct SubprocessOptions {
   std::string program;            // a path
   std::vector<std::string> args;  // without argv[0]
   int nice = 0;                   // added to the parent's priority number
-  int64_t memory_bytes_max = 0;   // address space; 0: no limit
+  int64_t memory_bytes_max = 0;   // that only it can use: heap, stacks; 0: no limit
+  int64_t mapped_bytes_max = 0;   // of files mapped for reading; only with memory_bytes_max
   int64_t cpu_seconds_max = 0;    // 0: no limit
   int64_t file_bytes_max = 0;     // of one written file; 0: no limit
 };

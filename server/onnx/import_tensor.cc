@@ -149,6 +149,10 @@ absl::StatusOr<TensorPtr> Import(const ::onnx::TensorProto& tensor, const Import
       return absl::InvalidArgumentError(
           "holds its elements twice: in the model and in another file");
     }
+    if (packed) {
+      return absl::UnimplementedError(
+          absl::StrCat("element type ", OnnxTypeText(tensor.data_type()), " in another file"));
+    }
     return FromExternal(tensor, *type, std::move(shape), count, external);
   }
   if (tensor.has_raw_data() && HasFields(tensor)) {

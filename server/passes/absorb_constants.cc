@@ -123,13 +123,18 @@ bool AbsorbCast(Graph& graph, const Uses& uses, const Node& node) {
       node.as<graph::Cast>()->to != DataType::kFloat32) {
     return false;
   }
+  bool read_as_float = uses.is_output(to);
   for (int consumer : uses.consumers(to)) {
     Node& reader = graph.nodes[static_cast<size_t>(consumer)];
     const bool takes_half =
         reader.as<graph::Conv>() != nullptr || reader.as<graph::MatMul>() != nullptr;
     if (takes_half && reader.input(1) == to) reader.inputs[1] = from;
+    read_as_float = read_as_float || std::count(reader.inputs.begin(), reader.inputs.end(), to) > 0;
   }
-  MakeConstant(graph.value(to), graph::CastNumbers(*half.constant, DataType::kFloat32));
+  // Not for nobody: large weights would be in memory twice more.
+  if (read_as_float) {
+    MakeConstant(graph.value(to), graph::CastNumbers(*half.constant, DataType::kFloat32));
+  }
   return true;
 }
 

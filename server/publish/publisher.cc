@@ -242,6 +242,8 @@ absl::Status Publisher::GoLive(const EntryPtr& entry) {
   for (const report::Variant& variant : report->variants) {
     RETURN_IF_ERROR(store::CheckModelName(variant.variant));  // it becomes a file name
     files.push_back(registry::VariantFileName(variant.variant));
+    const std::string data = registry::DataFileName(variant.variant);
+    if (base::Exists(absl::StrCat(staging.output_directory(), "/", data))) files.push_back(data);
   }
   if (files.empty()) return absl::InternalError("the quantizer made no variant");
   ASSIGN_OR_RETURN(const store::Manifest manifest, parts_.store.Commit(staging, files, text));

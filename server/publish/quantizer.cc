@@ -13,14 +13,21 @@ namespace fourfold::publish {
 namespace {
 
 constexpr size_t kErrorTailMax = 4096;
+// The model and its samples, and the variants, which have 4 + 2 + 1 + 1 bytes per weight of 4.
+constexpr int64_t kMappedPerUpload = 1 + 2;
 
 std::vector<std::string> Arguments(const QuantizerOptions& options, const store::Staging& staging,
                                    const std::vector<std::string>& variants) {
   std::vector<std::string> args = {staging.model_path(),
                                    absl::StrCat("--out=", staging.output_directory()),
-                                   absl::StrCat("--name=", staging.model()), "--progress_fd=3",
-                                   absl::StrCat("--threads=", options.threads)};
+                                   absl::StrCat("--name=", staging.model()),
+                                   "--progress_fd=3",
+                                   absl::StrCat("--threads=", options.threads),
+                                   absl::StrCat("--max_inline_bytes=", options.inline_bytes_max)};
   if (!variants.empty()) args.push_back(absl::StrCat("--variants=", absl::StrJoin(variants, ",")));
+  if (const auto listing = staging.external_listing()) {
+    args.push_back(absl::StrCat("--external_data=", *listing));
+  }
   if (const auto directory = staging.samples_directory(store::SampleSet::kCalibration)) {
     args.push_back(absl::StrCat("--calibration=", *directory));
   }
@@ -53,6 +60,7 @@ absl::Status QuantizerRun::Run(const store::Staging& staging,
   process.args = Arguments(options_, staging, variants);
   process.nice = options_.nice;
   process.memory_bytes_max = options_.memory_bytes_max;
+  process.mapped_bytes_max = kMappedPerUpload * staging.bytes();
   if (options_.time_max < absl::Hours(24 * 365)) {
     // Behind the limit on elapsed time, for a child whose parent is stuck.
     process.cpu_seconds_max =

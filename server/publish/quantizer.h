@@ -16,12 +16,16 @@
 namespace fourfold::publish {
 
 struct QuantizerOptions {
-  std::string program;                           // path of fourfold-quantize
-  std::string cpu_features;                      // passed on; empty: what the CPU has
-  int threads = 1;                               // of each execution, as they are served
-  int nice = 10;                                 // more: gives way to serving more readily
-  int64_t memory_bytes_max = int64_t{16} << 30;  // address space; 0: no limit
-  absl::Duration time_max = absl::Hours(1);      // of one job
+  std::string program;       // path of fourfold-quantize
+  std::string cpu_features;  // passed on; empty: what the CPU has
+  int threads = 1;           // of each execution, as they are served
+  int nice = 10;             // more: gives way to serving more readily
+  // Memory beside mapped files; those of the upload and of the variants made of it come on top, as
+  // address space only. 0: no limit.
+  int64_t memory_bytes_max = int64_t{16} << 30;
+  absl::Duration time_max = absl::Hours(1);  // of one job
+  // Weights in a variant's own file; more are kept in a second one.
+  int64_t inline_bytes_max = int64_t{1} << 30;
 };
 
 // One run of the quantizer's program over a staged upload, in a child process. Run is called once;

@@ -6,8 +6,10 @@
 namespace fourfold::quantize {
 
 absl::StatusOr<graph::Graph> ImportModel(std::span<const std::byte> file,
-                                         const graph::ImportLimits& limits) {
-  return tflite::IsModel(file) ? tflite::Import(file, limits) : onnx::Import(file, limits);
+                                         const graph::ImportLimits& limits,
+                                         onnx::ExternalData* external) {
+  return tflite::IsModel(file) ? tflite::Import(file, limits)
+                               : onnx::Import(file, limits, external);
 }
 
 }  // namespace fourfold::quantize

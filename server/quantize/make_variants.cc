@@ -18,6 +18,7 @@
 #include "server/quantize/measure.h"
 #include "server/quantize/precision.h"
 #include "server/quantize/quantized_model.h"
+#include "server/quantize/variant_data.h"
 #include "server/quantize/weights.h"
 
 namespace fourfold::quantize {
@@ -25,10 +26,11 @@ namespace {
 
 constexpr int64_t kRecommendedSamples = 100;
 
-// One variant on its way: the file as written, and the model as the server will load it.
+// One variant on its way: its files as written, and the model as the server will load it.
 struct Made {
   std::string name;
-  std::string file;
+  int64_t file_bytes = 0;
+  std::string sha256;  // of the ONNX file
   std::shared_ptr<const runtime::Model> model;
   std::string note;
 };
@@ -118,10 +120,10 @@ class Maker {
       : options_(options), write_(write), progress_(progress) {}
 
   absl::StatusOr<report::Report> Make(std::span<const std::byte> file, const SampleSet* calibration,
-                                      const SampleSet* evaluation) {
+                                      const SampleSet* evaluation, onnx::ExternalData* external) {
     RETURN_IF_ERROR(CheckOptions(options_));
     Say("import", 0, "reading the model");
-    ASSIGN_OR_RETURN(graph::Graph graph, ImportModel(file, options_.limits));
+    ASSIGN_OR_RETURN(graph::Graph graph, ImportModel(file, options_.limits, external));
     Say("optimize", 0, "folding and fusing");
     RETURN_IF_ERROR(passes::Optimize(graph, {.fuse_residuals = false}));
     const graph::Graph given = graph;
@@ -256,10 +258,9 @@ class Maker {
     Made made;
     made.name = name;
     made.note = std::move(note);
-    ASSIGN_OR_RETURN(made.file, onnx::Export(graph));
-    RETURN_IF_ERROR(write_(absl::StrCat(name, ".onnx"), made.file));
-    ASSIGN_OR_RETURN(graph::Graph loaded,
-                     onnx::Import(std::as_bytes(std::span(made.file)), options_.limits));
+    const std::string file_name = absl::StrCat(name, ".onnx");
+    VariantData data(options_.data_folder, absl::StrCat(file_name, ".data"));
+    ASSIGN_OR_RETURN(graph::Graph loaded, WriteAndReload(graph, file_name, data, made));
     RETURN_IF_ERROR(passes::Optimize(loaded));
     runtime::ModelOptions model_options;
     model_options.features = options_.features;
@@ -267,6 +268,19 @@ class Maker {
     made.model = std::make_shared<const runtime::Model>(std::move(loaded), model_options);
     made_.push_back(std::move(made));
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<graph::Graph> WriteAndReload(const graph::Graph& graph,
+                                              const std::string& file_name, VariantData& data,
+                                              Made& made) {
+    ASSIGN_OR_RETURN(const std::string file,
+                     onnx::Export(graph, data.Options(options_.inline_bytes_max)));
+    RETURN_IF_ERROR(data.Finish());
+    RETURN_IF_ERROR(write_(file_name, file));
+    made.file_bytes = static_cast<int64_t>(file.size()) + data.bytes();
+    made.sha256 = base::Sha256Hex(std::as_bytes(std::span(file)));
+    onnx::ExternalFolder beside(options_.data_folder);
+    return onnx::Import(std::as_bytes(std::span(file)), options_.limits, &beside);
   }
 
   absl::StatusOr<report::Report> Report(const SampleSet* calibration, const SampleSet* evaluation) {
@@ -301,7 +315,7 @@ class Maker {
     for (size_t i = 0; i < made_.size(); ++i) {
       report::Variant variant;
       variant.variant = made_[i].name;
-      variant.size.file_bytes = static_cast<int64_t>(made_[i].file.size());
+      variant.size.file_bytes = made_[i].file_bytes;
       variant.size.weight_bytes = WeightBytes(models[i]->graph());
       variant.size.resident_bytes = measurements[i].resident_bytes;
       variant.latency = measurements[i].latency;
@@ -310,7 +324,7 @@ class Maker {
       if (variant.variant == "fp16") {
         variant.executed.note = Float16Note(variant.executed.fp16_macs, made_[i].note);
       }
-      variant.sha256 = base::Sha256Hex(std::as_bytes(std::span(made_[i].file)));
+      variant.sha256 = made_[i].sha256;
       if (!evaluations.empty()) {
         variant.labelled = evaluations[i].labelled;
         variant.fidelity = evaluations[i].fidelity;
@@ -358,8 +372,9 @@ absl::StatusOr<report::Report> MakeVariants(std::span<const std::byte> model_fil
                                             const SampleSet* calibration,
                                             const SampleSet* evaluation,
                                             const VariantsOptions& options, const WriteFile& write,
-                                            const StageProgress& progress) {
-  return Maker(options, write, progress).Make(model_file, calibration, evaluation);
+                                            const StageProgress& progress,
+                                            onnx::ExternalData* external) {
+  return Maker(options, write, progress).Make(model_file, calibration, evaluation, external);
 }
 
 }  // namespace fourfold::quantize

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "kernels/cpu_features.h"
+#include "server/onnx/export.h"
 #include "server/onnx/import.h"
 #include "server/quantize/samples.h"
 #include "server/report/report.h"
@@ -27,6 +28,11 @@ struct VariantsOptions {
   bool recalibrate = false;      // a model that comes quantized is calibrated anew
   double loss_max = 0.01;  // of top-1, or of agreement where there are no labels, for the default
   onnx::ImportLimits limits;
+  // The folder that WriteFile writes to. Variants whose constants have more than
+  // `inline_bytes_max` bytes keep them there in a file of their own ("fp32.onnx.data"). "": no
+  // variant may be that large.
+  std::string data_folder = {};
+  size_t inline_bytes_max = onnx::ExportOptions().constant_bytes_max;
 };
 
 // Stage ("import", "calibrate", "quantize", "evaluate", "measure"), percent of it, what is going
@@ -38,8 +44,9 @@ using StageProgress =
 using WriteFile = std::function<absl::Status(const std::string& name, absl::string_view bytes)>;
 
 // Makes the variants of one ONNX model, writes them, then loads each file as the server will
-// and measures its accuracy and latency here. `calibration` may be null unless int8 is wanted,
-// `evaluation` too: then the calibration samples stand in for it, without labels.
+// and measures its accuracy and latency here. `external` opens what the model keeps in other files;
+// null: nothing. `calibration` may be null unless int8 is wanted, `evaluation` too: then the
+// calibration samples stand in for it, without labels.
 //
 // A model that comes quantized with fixed scales is the int8 variant as it is, without calibration;
 // one that quantizes its activations as they come is the hybrid one. The others are made of the
@@ -50,6 +57,7 @@ absl::StatusOr<report::Report> MakeVariants(std::span<const std::byte> model_fil
                                             const SampleSet* calibration,
                                             const SampleSet* evaluation,
                                             const VariantsOptions& options, const WriteFile& write,
-                                            const StageProgress& progress);
+                                            const StageProgress& progress,
+                                            onnx::ExternalData* external = nullptr);
 
 }  // namespace fourfold::quantize

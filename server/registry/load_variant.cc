@@ -39,8 +39,9 @@ absl::Status Warm(const runtime::Model& model) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const runtime::Model>> LoadVariant(
-    std::span<const std::byte> onnx, const runtime::ModelOptions& options) {
-  ASSIGN_OR_RETURN(graph::Graph graph, onnx::Import(onnx));
+    std::span<const std::byte> onnx, const runtime::ModelOptions& options,
+    onnx::ExternalData* external) {
+  ASSIGN_OR_RETURN(graph::Graph graph, onnx::Import(onnx, {}, external));
   RETURN_IF_ERROR(passes::Optimize(graph));
   auto model = std::make_unique<const runtime::Model>(std::move(graph), options);
   RETURN_IF_ERROR(Warm(*model));

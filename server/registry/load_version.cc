@@ -1,7 +1,9 @@
 #include "server/registry/load_version.h"
 
 #include "absl/strings/str_cat.h"
+#include "server/base/file.h"
 #include "server/base/status_macros.h"
+#include "server/onnx/external_data.h"
 #include "server/registry/load_variant.h"
 
 namespace fourfold::registry {
@@ -26,9 +28,40 @@ telemetry::VariantFigures FiguresOf(const report::Variant& variant) {
   return figures;
 }
 
+// The files of a version as its variants name them: each is checked when it is opened.
+class StoredData final : public onnx::ExternalData {
+ public:
+  StoredData(const store::ModelStore& store, const store::Manifest& manifest)
+      : store_(store), manifest_(manifest) {}
+
+  absl::StatusOr<onnx::ExternalFile> Open(const std::string& location) override {
+    if (manifest_.File(location) == nullptr) {
+      return absl::DataLossError(absl::StrCat("the version has no file ", location));
+    }
+    ASSIGN_OR_RETURN(base::MappedFile mapped, store_.MapFile(manifest_, location));
+    const auto owner = std::make_shared<const base::MappedFile>(std::move(mapped));
+    opened_.push_back(owner);
+    return onnx::ExternalFile{owner, owner->bytes()};
+  }
+
+  // Weights that were packed are not read again.
+  void DropPages() const {
+    for (const auto& file : opened_) file->DropPages();
+  }
+
+ private:
+  const store::ModelStore& store_;
+  const store::Manifest& manifest_;
+  std::vector<std::shared_ptr<const base::MappedFile>> opened_;
+};
+
 }  // namespace
 
 std::string VariantFileName(absl::string_view variant) { return absl::StrCat(variant, ".onnx"); }
+
+std::string DataFileName(absl::string_view variant) {
+  return absl::StrCat(VariantFileName(variant), ".data");
+}
 
 absl::StatusOr<std::shared_ptr<const ModelVersion>> LoadVersion(
     const store::ModelStore& store, const std::string& model, int64_t version,
@@ -41,12 +74,14 @@ absl::StatusOr<std::shared_ptr<const ModelVersion>> LoadVersion(
   ASSIGN_OR_RETURN(loaded->report, report::FromJson(loaded->manifest.report_json));
   for (const report::Variant& entry : loaded->report.variants) {
     const std::string file = VariantFileName(entry.variant);
-    ASSIGN_OR_RETURN(const std::string bytes, store.ReadFile(loaded->manifest, file));
-    auto runnable = LoadVariant(std::as_bytes(std::span(bytes)), options);
+    ASSIGN_OR_RETURN(const base::MappedFile mapped, store.MapFile(loaded->manifest, file));
+    StoredData external(store, loaded->manifest);
+    auto runnable = LoadVariant(mapped.bytes(), options, &external);
     if (!runnable.ok()) {
       return absl::Status(runnable.status().code(), absl::StrCat("variant ", entry.variant, ": ",
                                                                  runnable.status().message()));
     }
+    external.DropPages();
     auto variant = std::make_shared<Variant>();
     variant->name = entry.variant;
     variant->model = *std::move(runnable);
@@ -55,6 +90,9 @@ absl::StatusOr<std::shared_ptr<const ModelVersion>> LoadVersion(
     }
     variant->figures = entry;
     variant->file = *loaded->manifest.File(file);
+    if (const auto* data = loaded->manifest.File(DataFileName(entry.variant))) {
+      variant->data_file = *data;
+    }
     if (metrics)
       variant->series = metrics->ForVariant({model, version, entry.variant}, FiguresOf(entry));
     loaded->variants.push_back(std::move(variant));

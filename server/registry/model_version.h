@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct Variant {
   std::shared_ptr<runtime::StackedPlans> stacked;  // null: requests run one by one
   report::Variant figures;                         // as measured when it was made
   store::StoredFile file;
+  std::optional<store::StoredFile> data_file;  // beside it, with the larger weights
+  int64_t file_bytes() const { return file.bytes + (data_file ? data_file->bytes : 0); }
   std::shared_ptr<telemetry::VariantSeries> series;  // null: not counted
 };
 

@@ -23,6 +23,7 @@ absl::string_view PartName(UploadRequest::PartCase part) {
     case UploadRequest::kModelChunk: return "model_chunk";
     case UploadRequest::kSamples: return "samples";
     case UploadRequest::kEvaluation: return "evaluation";
+    case UploadRequest::kExternalData: return "external_data";
     case UploadRequest::PART_NOT_SET: break;
   }
   return "an empty message";
@@ -39,7 +40,8 @@ absl::Status CheckAnnounced(absl::string_view what, int64_t announced, int64_t g
 absl::Status Upload::Enter(Phase phase) {
   if (phase < phase_) {
     return absl::InvalidArgumentError(
-        "upload: messages out of order, wanted header, model_chunk, samples, evaluation");
+        "upload: messages out of order, wanted header, model_chunk, external_data, samples, "
+        "evaluation");
   }
   phase_ = phase;
   return absl::OkStatus();
@@ -61,6 +63,9 @@ absl::Status Upload::Take(const UploadRequest& request) {
                                                        " that the header announced"));
       }
       return staging_->AppendModel(request.model_chunk());
+    case UploadRequest::kExternalData:
+      RETURN_IF_ERROR(Enter(Phase::kExternal));
+      return TakeExternal(request.external_data());
     case UploadRequest::kSamples:
       RETURN_IF_ERROR(Enter(Phase::kSamples));
       return TakeSamples(request.samples(), store::SampleSet::kCalibration);
@@ -70,13 +75,14 @@ absl::Status Upload::Take(const UploadRequest& request) {
     case UploadRequest::PART_NOT_SET: break;
   }
   return absl::InvalidArgumentError(
-      "upload: got an empty message, wanted header, model_chunk, samples or evaluation");
+      "upload: got an empty message, wanted header, model_chunk, external_data, samples or "
+      "evaluation");
 }
 
 absl::Status Upload::TakeHeader(const fourfold::v1::UploadHeader& header) {
   if (staging_) return absl::InvalidArgumentError("upload: got a second header, wanted one");
   if (header.model_bytes() < 0 || header.calibration_samples() < 0 ||
-      header.evaluation_samples() < 0) {
+      header.evaluation_samples() < 0 || header.external_bytes() < 0) {
     return absl::InvalidArgumentError(
         "upload: the header announces a negative count, wanted 0 or more");
   }
@@ -99,8 +105,42 @@ absl::Status Upload::TakeHeader(const fourfold::v1::UploadHeader& header) {
   place_.emplace(std::move(place));
   job_id_ = publish::NewJobId();
   ASSIGN_OR_RETURN(staging_, parts_.store.Stage(job_id_, header.model()));
+  RETURN_IF_ERROR(staging_->Expect(header.model_bytes()));
+  RETURN_IF_ERROR(staging_->Expect(header.external_bytes()));
+  RETURN_IF_ERROR(staging_->Expect(header.model_bytes() + header.external_bytes()));
   header_ = header;
   return absl::OkStatus();
+}
+
+absl::Status Upload::TakeExternal(const fourfold::v1::ExternalDataChunk& chunk) {
+  if (!chunk.location().empty()) {
+    RETURN_IF_ERROR(CheckExternalFile());
+    if (chunk.file_bytes() < 0) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "upload: a file of external data has ", chunk.file_bytes(), " bytes, wanted 0 or more"));
+    }
+    RETURN_IF_ERROR(staging_->BeginExternal(chunk.location()));
+    external_location_ = chunk.location();
+    external_announced_ = chunk.file_bytes();
+    external_got_ = 0;
+  }
+  const auto bytes = static_cast<int64_t>(chunk.data().size());
+  const bool over_file = external_announced_ > 0 && bytes > external_announced_ - external_got_;
+  const bool over_all =
+      header_.external_bytes() > 0 && bytes > header_.external_bytes() - staging_->external_bytes();
+  if (over_file || over_all) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "upload: more bytes of external data than the ",
+        over_file ? external_announced_ : header_.external_bytes(), " that were announced",
+        over_file ? absl::StrCat(" for \"", absl::CHexEscape(external_location_), "\"") : ""));
+  }
+  external_got_ += bytes;
+  return staging_->AppendExternal(chunk.data());
+}
+
+absl::Status Upload::CheckExternalFile() const {
+  return CheckAnnounced(absl::StrCat("bytes of \"", absl::CHexEscape(external_location_), "\""),
+                        external_announced_, external_got_);
 }
 
 absl::Status Upload::TakeSamples(const fourfold::v1::SampleBatch& batch, store::SampleSet set) {
@@ -113,6 +153,9 @@ absl::Status Upload::Complete(fourfold::v1::UploadResponse& response) {
   if (!staging_) return absl::InvalidArgumentError("upload: got no message, wanted a header first");
   RETURN_IF_ERROR(
       CheckAnnounced("bytes of the model", header_.model_bytes(), staging_->model_bytes()));
+  RETURN_IF_ERROR(CheckExternalFile());
+  RETURN_IF_ERROR(CheckAnnounced("bytes of external data", header_.external_bytes(),
+                                 staging_->external_bytes()));
   RETURN_IF_ERROR(CheckAnnounced("calibration samples", header_.calibration_samples(),
                                  staging_->samples(store::SampleSet::kCalibration)));
   RETURN_IF_ERROR(CheckAnnounced("evaluation samples", header_.evaluation_samples(),

@@ -35,9 +35,12 @@ class Upload {
   absl::Status Complete(fourfold::v1::UploadResponse& response);
 
  private:
-  enum class Phase { kHeader, kModel, kSamples, kEvaluation };
+  enum class Phase { kHeader, kModel, kExternal, kSamples, kEvaluation };
 
   absl::Status TakeHeader(const fourfold::v1::UploadHeader& header);
+  absl::Status TakeExternal(const fourfold::v1::ExternalDataChunk& chunk);
+  // The last file of external data has all bytes that were announced for it.
+  absl::Status CheckExternalFile() const;
   absl::Status TakeSamples(const fourfold::v1::SampleBatch& batch, store::SampleSet set);
   // Parts come in the order of Phase.
   absl::Status Enter(Phase phase);
@@ -47,6 +50,9 @@ class Upload {
   fourfold::v1::UploadHeader header_;
   std::vector<std::string> variants_;
   std::string job_id_;
+  std::string external_location_;   // of the file being received
+  int64_t external_announced_ = 0;  // its bytes; 0: not known
+  int64_t external_got_ = 0;        // of them
   std::optional<publish::Publisher::Place> place_;
   std::unique_ptr<store::Staging> staging_;
 };

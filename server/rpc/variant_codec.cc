@@ -126,6 +126,11 @@ void Encode(const registry::ModelVersion& version, fourfold::v1::DescribeModelRe
     file.set_file(variant->file.name);
     file.set_file_bytes(variant->file.bytes);
     file.set_sha256(variant->file.sha256);
+    if (variant->data_file) {
+      file.set_data_file(variant->data_file->name);
+      file.set_data_bytes(variant->data_file->bytes);
+      file.set_data_sha256(variant->data_file->sha256);
+    }
   }
 }
 

@@ -44,39 +44,82 @@ class FailedWrite final : public grpc::ServerWriteReactor<Message> {
   void OnDone() override { delete this; }
 };
 
-// The stream of one file; deletes itself when done.
+// One file of a download.
+struct DownloadFile {
+  fourfold::v1::DownloadHeader header;
+  base::MappedFile bytes;
+};
+
+// DATA_LOSS if the file is not as long as it was when it was stored.
+absl::StatusOr<DownloadFile> OpenDownload(const store::ModelStore& store,
+                                          const registry::ModelVersion& version,
+                                          const registry::Variant& variant,
+                                          const store::StoredFile& file) {
+  ASSIGN_OR_RETURN(base::MappedFile bytes,
+                   base::MappedFile::Open(store.FilePath(version.manifest, file.name)));
+  if (static_cast<int64_t>(bytes.bytes().size()) != file.bytes) {
+    return absl::DataLossError(
+        absl::StrCat("file ", file.name, " of model ", version.model, " has changed its size"));
+  }
+  fourfold::v1::DownloadHeader header;
+  header.set_model(version.model);
+  header.set_version(version.version);
+  header.set_variant(variant.name);
+  header.set_file(absl::StrCat(version.model, ".", file.name));
+  header.set_file_bytes(file.bytes);
+  header.set_sha256(file.sha256);
+  return DownloadFile{std::move(header), std::move(bytes)};
+}
+
+// The files of a variant, at least one.
+absl::StatusOr<std::vector<DownloadFile>> OpenDownloads(const store::ModelStore& store,
+                                                        const registry::ModelVersion& version,
+                                                        const registry::Variant& variant) {
+  std::vector<DownloadFile> files;
+  ASSIGN_OR_RETURN(DownloadFile model, OpenDownload(store, version, variant, variant.file));
+  model.header.set_total_bytes(variant.file_bytes());
+  files.push_back(std::move(model));
+  if (variant.data_file) {
+    ASSIGN_OR_RETURN(DownloadFile data, OpenDownload(store, version, variant, *variant.data_file));
+    data.header.set_file(variant.data_file->name);  // as the model says
+    data.header.set_location(variant.data_file->name);
+    files.push_back(std::move(data));
+  }
+  return files;
+}
+
+// The stream of a variant's files; deletes itself when done.
 class DownloadCall final : public grpc::ServerWriteReactor<fourfold::v1::DownloadVariantResponse> {
  public:
-  DownloadCall(const registry::ModelVersion& version, const registry::Variant& variant,
-               base::MappedFile file)
-      : file_(std::move(file)) {
-    fourfold::v1::DownloadHeader& header = *message_.mutable_header();
-    header.set_model(version.model);
-    header.set_version(version.version);
-    header.set_variant(variant.name);
-    header.set_file(absl::StrCat(version.model, ".", variant.file.name));
-    header.set_file_bytes(variant.file.bytes);
-    header.set_sha256(variant.file.sha256);
-    StartWrite(&message_);
+  explicit DownloadCall(std::vector<DownloadFile> files) : files_(std::move(files)) {
+    SendHeader();
   }
 
   void OnWriteDone(bool ok) override {
-    const auto rest = file_.bytes().subspan(sent_);
-    if (!ok || rest.empty()) {
-      Finish(ok ? grpc::Status::OK : ToGrpc(absl::CancelledError("the caller has gone")));
-      return;
+    if (!ok) return Finish(ToGrpc(absl::CancelledError("the caller has gone")));
+    const auto rest = files_[file_].bytes.bytes().subspan(sent_);
+    if (!rest.empty()) {
+      const auto chunk = rest.first(std::min(rest.size(), kDownloadChunkBytes));
+      message_.set_chunk(chunk.data(), chunk.size());
+      sent_ += chunk.size();
+      return StartWrite(&message_);
     }
-    const auto chunk = rest.first(std::min(rest.size(), kDownloadChunkBytes));
-    message_.set_chunk(chunk.data(), chunk.size());
-    sent_ += chunk.size();
-    StartWrite(&message_);
+    if (++file_ == files_.size()) return Finish(grpc::Status::OK);
+    sent_ = 0;
+    SendHeader();
   }
 
   void OnDone() override { delete this; }
 
  private:
-  const base::MappedFile file_;
-  size_t sent_ = 0;
+  void SendHeader() {
+    *message_.mutable_header() = files_[file_].header;
+    StartWrite(&message_);
+  }
+
+  const std::vector<DownloadFile> files_;
+  size_t file_ = 0;  // being sent
+  size_t sent_ = 0;  // of it
   fourfold::v1::DownloadVariantResponse message_;
 };
 
@@ -172,14 +215,9 @@ grpc::ServerWriteReactor<fourfold::v1::DownloadVariantResponse>* VariantService:
   wish.variant = request->variant();
   const auto variant = schedule::ChooseVariant(**version, wish);
   if (!variant.ok()) return new Failed(variant.status());
-  auto file =
-      base::MappedFile::Open(parts_.store.FilePath((*version)->manifest, (*variant)->file.name));
-  if (!file.ok()) return new Failed(file.status());
-  if (static_cast<int64_t>(file->bytes().size()) != (*variant)->file.bytes) {
-    return new Failed(absl::DataLossError(absl::StrCat(
-        "file ", (*variant)->file.name, " of model ", (*version)->model, " has changed its size")));
-  }
-  return new DownloadCall(**version, **variant, *std::move(file));
+  auto files = OpenDownloads(parts_.store, **version, **variant);
+  if (!files.ok()) return new Failed(files.status());
+  return new DownloadCall(*std::move(files));
 }
 
 VariantService::Unary* VariantService::DeleteModel(Context* context,

@@ -46,7 +46,7 @@ bool Better(const registry::Variant& a, const registry::Variant& b, Preference p
       return std::tuple(-agreement_a, -Sqnr(a), Latency(a)) <
              std::tuple(-agreement_b, -Sqnr(b), Latency(b));
     case Preference::kSize:
-      return std::tuple(a.file.bytes, Latency(a)) < std::tuple(b.file.bytes, Latency(b));
+      return std::tuple(a.file_bytes(), Latency(a)) < std::tuple(b.file_bytes(), Latency(b));
     case Preference::kLatency:
     case Preference::kUnspecified: break;
   }

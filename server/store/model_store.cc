@@ -185,28 +185,28 @@ std::string ModelStore::FilePath(const Manifest& manifest, const std::string& na
   return absl::StrCat(VersionDirectory(manifest.model, manifest.version), "/", name);
 }
 
-absl::StatusOr<std::string> ModelStore::ReadFile(const Manifest& manifest,
-                                                 const std::string& name) const {
+absl::StatusOr<base::MappedFile> ModelStore::MapFile(const Manifest& manifest,
+                                                     const std::string& name) const {
   const StoredFile* file = manifest.File(name);
   if (!file) {
     return absl::NotFoundError(absl::StrCat("model ", manifest.model, " version ", manifest.version,
                                             " has no file ", name));
   }
   const std::string path = FilePath(manifest, name);
-  auto bytes = base::ReadFile(path);
-  if (absl::IsNotFound(bytes.status()))
+  // Read in pieces: the pages of a mapping that has been read would count as the server's memory.
+  const auto digest = base::DigestFile(path);
+  if (absl::IsNotFound(digest.status()))
     return absl::DataLossError(absl::StrCat(path, ": is missing"));
-  RETURN_IF_ERROR(bytes.status());
-  if (static_cast<int64_t>(bytes->size()) != file->bytes) {
+  RETURN_IF_ERROR(digest.status());
+  if (digest->bytes != file->bytes) {
     return absl::DataLossError(
-        absl::StrCat(path, ": got ", bytes->size(), " bytes, the manifest says ", file->bytes));
+        absl::StrCat(path, ": got ", digest->bytes, " bytes, the manifest says ", file->bytes));
   }
-  const std::string sha256 = base::Sha256Hex(std::as_bytes(std::span(*bytes)));
-  if (sha256 != file->sha256) {
+  if (digest->sha256 != file->sha256) {
     return absl::DataLossError(
-        absl::StrCat(path, ": SHA-256 is ", sha256, ", the manifest says ", file->sha256));
+        absl::StrCat(path, ": SHA-256 is ", digest->sha256, ", the manifest says ", file->sha256));
   }
-  return bytes;
+  return base::MappedFile::Open(path);
 }
 
 absl::Status ModelStore::Delete(const std::string& model, int64_t version) {

@@ -54,8 +54,9 @@ class ModelStore {
   // NOT_FOUND, or DATA_LOSS if it cannot be read as one.
   absl::StatusOr<Manifest> ReadManifest(const std::string& model, int64_t version) const;
 
-  // A file's bytes, checked. DATA_LOSS if size or SHA-256 are not the manifest's.
-  absl::StatusOr<std::string> ReadFile(const Manifest& manifest, const std::string& name) const;
+  // A file, checked and then mapped. NOT_FOUND if the manifest has none of that name, DATA_LOSS if
+  // its size or SHA-256 are not the manifest's.
+  absl::StatusOr<base::MappedFile> MapFile(const Manifest& manifest, const std::string& name) const;
 
   std::string FilePath(const Manifest& manifest, const std::string& name) const;
 

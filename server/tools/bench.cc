@@ -14,6 +14,7 @@
 #include "server/registry/pool_parallel.h"
 #include "server/runtime/executor.h"
 #include "server/runtime/model.h"
+#include "server/tools/external_listing.h"
 
 namespace fourfold::tools {
 namespace {
@@ -27,7 +28,8 @@ double MillisecondsSince(Clock::time_point start) {
 absl::StatusOr<std::shared_ptr<const runtime::Model>> Load(const std::string& path,
                                                            const BenchOptions& options) {
   ASSIGN_OR_RETURN(const base::MappedFile file, base::MappedFile::Open(path));
-  ASSIGN_OR_RETURN(graph::Graph graph, quantize::ImportModel(file.bytes()));
+  onnx::ExternalFolder beside(FolderOf(path));
+  ASSIGN_OR_RETURN(graph::Graph graph, quantize::ImportModel(file.bytes(), {}, &beside));
   RETURN_IF_ERROR(passes::Optimize(graph));
   runtime::ModelOptions model_options;
   model_options.features = options.features;

@@ -19,6 +19,7 @@
 #include "server/onnx/operators_markdown.h"
 #include "server/quantize/make_variants.h"
 #include "server/tools/cpu_flag.h"
+#include "server/tools/external_listing.h"
 #include "server/tools/file_samples.h"
 #include "server/tools/progress_pipe.h"
 #include "server/tools/report_text.h"
@@ -36,6 +37,12 @@ constexpr const char* kImageFlags[] = {"resize",   "crop",  "layout", "channel_o
 const std::vector<cli::Flag> kFlags = {
     {"out", "DIR", "Folder for the variants and report.json; made if it is not there."},
     {"name", "NAME", "Name of the model in the report; default: the file's name."},
+    {"external_data", "FILE.json",
+     "Where files lie that the model names, if not beside it: what the server stores of an "
+     "upload."},
+    {"max_inline_bytes", "N",
+     "Variants with more bytes of weights keep them in a file of their own, fp32.onnx.data; "
+     "default 1 GiB."},
     {"variants", "LIST", "Which to make, default fp32,fp16,hybrid,int8; fp32 is always made."},
     {"calibration", "PATH",
      "Unlabelled samples: an .npz, or a folder of pictures. int8 needs them, unless the model "
@@ -81,6 +88,7 @@ void PrintHelp() {
 
 struct Job {
   std::string model_path;
+  std::string external_data;  // empty: beside the model
   std::string out;
   std::string calibration;
   std::string eval;
@@ -100,6 +108,8 @@ absl::StatusOr<Job> ReadJob(const cli::Arguments& arguments) {
   job.model_path = arguments.positional()[0];
   job.out = arguments.Get("out", "");
   if (job.out.empty()) return absl::InvalidArgumentError("--out=DIR is missing");
+  job.variants.data_folder = job.out;
+  job.external_data = arguments.Get("external_data", "");
   job.calibration = arguments.Get("calibration", "");
   job.eval = arguments.Get("eval", "");
   job.source.input_name = "";
@@ -120,6 +130,10 @@ absl::StatusOr<Job> ReadJob(const cli::Arguments& arguments) {
   ASSIGN_OR_RETURN(const int64_t threads, arguments.GetInt("threads", 1, 1));
   ASSIGN_OR_RETURN(const int64_t workers,
                    arguments.GetInt("workers", base::ReadCpuBudget().threads(), 1));
+  ASSIGN_OR_RETURN(
+      const int64_t inline_bytes,
+      arguments.GetInt("max_inline_bytes", static_cast<int64_t>(job.variants.inline_bytes_max), 0));
+  job.variants.inline_bytes_max = static_cast<size_t>(inline_bytes);
   ASSIGN_OR_RETURN(const int64_t progress_fd, arguments.GetInt("progress_fd", -1, 0));
   ASSIGN_OR_RETURN(job.variants.measure_seconds, arguments.GetDouble("measure_seconds", 1.0));
   ASSIGN_OR_RETURN(job.variants.loss_max, arguments.GetDouble("max_loss", 0.01));
@@ -145,6 +159,13 @@ absl::StatusOr<Job> ReadJob(const cli::Arguments& arguments) {
 
 absl::StatusOr<report::Report> Run(Job& job, ProgressPipe& pipe, cli::ProgressLine& line) {
   ASSIGN_OR_RETURN(const base::MappedFile model, base::MappedFile::Open(job.model_path));
+  std::unique_ptr<onnx::ExternalData> external;
+  if (job.external_data.empty()) {
+    external = std::make_unique<onnx::ExternalFolder>(FolderOf(job.model_path));
+  } else {
+    ASSIGN_OR_RETURN(onnx::ExternalFiles files, ReadExternalListing(job.external_data));
+    external = std::make_unique<onnx::ExternalFiles>(std::move(files));
+  }
   std::unique_ptr<quantize::SampleSet> calibration;
   std::unique_ptr<quantize::SampleSet> evaluation;
   if (!job.calibration.empty()) {
@@ -165,7 +186,8 @@ absl::StatusOr<report::Report> Run(Job& job, ProgressPipe& pipe, cli::ProgressLi
                        [&](absl::string_view stage, int percent, absl::string_view message) {
                          pipe.Report(stage, percent, message);
                          line.Show(absl::StrCat(stage, ": ", message), percent / 100.0);
-                       }));
+                       },
+                       external.get()));
   RETURN_IF_ERROR(
       base::WriteFileAtomically(absl::StrCat(job.out, "/report.json"), report::ToJson(report)));
   return report;

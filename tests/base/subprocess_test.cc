@@ -66,12 +66,13 @@ TEST(SubprocessTest, PassesNoOtherDescriptorOn) {
 }
 
 TEST(SubprocessTest, LimitsAndLowersPriority) {
-  SubprocessOptions options = Shell("(ulimit -v; ulimit -t; nice) >&3");
+  SubprocessOptions options = Shell("(ulimit -d; ulimit -v; ulimit -t; nice) >&3");
   options.memory_bytes_max = int64_t{1} << 30;
+  options.mapped_bytes_max = int64_t{2} << 30;
   options.cpu_seconds_max = 33;
   options.nice = 3;
   const int expected = std::min(getpriority(PRIO_PROCESS, 0) + 3, 19);
-  EXPECT_EQ(RunToEnd(options).progress, "1048576\n33\n" + std::to_string(expected) + "\n");
+  EXPECT_EQ(RunToEnd(options).progress, "1048576\n3145728\n33\n" + std::to_string(expected) + "\n");
 }
 
 TEST(SubprocessTest, WakeEndsAReadAndKillEndsTheChildWithItsOwnChildren) {

@@ -54,6 +54,14 @@ struct FakeServer::Services {
           upload.promised_model_bytes = header.model_bytes();
           upload.promised_calibration = header.calibration_samples();
           upload.promised_evaluation = header.evaluation_samples();
+          upload.promised_external_bytes = header.external_bytes();
+        } else if (request.has_external_data()) {
+          const v1::ExternalDataChunk& chunk = request.external_data();
+          if (!chunk.location().empty()) {
+            upload.external.push_back({chunk.location(), chunk.file_bytes(), ""});
+          }
+          if (!upload.external.empty()) upload.external.back().bytes += chunk.data();
+          upload.largest_chunk = std::max(upload.largest_chunk, chunk.data().size());
         } else if (request.has_samples()) {
           upload.calibration.push_back(Receive(request.samples()));
         } else if (request.has_evaluation()) {
@@ -175,6 +183,15 @@ struct FakeServer::Services {
       const std::string& bytes = behaviour_.download_bytes;
       for (size_t at = 0; at < bytes.size(); at += 5) {
         response.set_chunk(bytes.substr(at, 5));
+        writer->Write(response);
+      }
+      if (!behaviour_.download_location.empty()) {
+        v1::DownloadHeader* second = response.mutable_header();
+        second->set_location(behaviour_.download_location);
+        second->set_file_bytes(3);
+        second->set_sha256("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        writer->Write(response);
+        response.set_chunk("abc");
         writer->Write(response);
       }
       return Status::OK;

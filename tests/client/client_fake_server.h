@@ -17,6 +17,12 @@ struct ReceivedBatch {
   std::vector<int64_t> labels;
 };
 
+struct ReceivedFile {
+  std::string location;
+  int64_t promised_bytes = 0;
+  std::string bytes;
+};
+
 struct ReceivedUpload {
   std::string model;
   std::vector<std::string> variants;
@@ -24,6 +30,8 @@ struct ReceivedUpload {
   int64_t promised_calibration = 0;
   int64_t promised_evaluation = 0;
   std::string model_bytes;
+  int64_t promised_external_bytes = 0;
+  std::vector<ReceivedFile> external;
   size_t largest_chunk = 0;
   std::vector<ReceivedBatch> calibration;
   std::vector<ReceivedBatch> evaluation;
@@ -44,6 +52,7 @@ struct FakeBehaviour {
   std::string download_bytes = {};
   std::string download_sha256 = {};
   int64_t download_file_bytes = 0;
+  std::string download_location = {};  // of a second file, "abc"; empty: there is none
   bool ready = true;
   std::vector<std::string> inputs = {"x"};
   int infer_delay_ms = 0;  // a ModelInfer takes so long, or until it is cancelled

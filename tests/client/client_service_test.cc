@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "client/client.h"
+#include "client/external_files.h"
 #include "client/samples/sample_source.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -47,6 +48,29 @@ class CountingSource : public samples::SampleSource {
   std::optional<std::vector<int64_t>> labels_;
   int64_t fail_at_ = -1;
 };
+
+// An encoded field, below 16, that is a message or a text.
+std::string Message(int number, const std::string& body) {
+  std::string field(1, static_cast<char>(number << 3 | 2));
+  for (size_t size = body.size();; size >>= 7) {
+    field += static_cast<char>(size < 128 ? size : (size & 127) | 128);
+    if (size < 128) break;
+  }
+  return field + body;
+}
+
+// An ONNX TensorProto: external_data (13) with "location", data_location (14) EXTERNAL.
+std::string TensorNaming(const std::string& location) {
+  return Message(8, "w") + Message(13, Message(1, "location") + Message(2, location)) +
+         Message(13, Message(1, "offset") + Message(2, "0")) + std::string("\x70\x01");
+}
+
+// A ModelProto whose graph (7) has an initializer (5) for each location.
+std::string ModelNaming(const std::vector<std::string>& locations) {
+  std::string graph;
+  for (const std::string& location : locations) graph += Message(5, TensorNaming(location));
+  return Message(7, graph);
+}
 
 class ClientTest : public ::testing::Test {
  protected:
@@ -147,6 +171,77 @@ TEST_F(ClientTest, UploadWithABadSampleBreaksOffAndReportsIt) {
   EXPECT_TRUE(server.upload().cancelled);
 }
 
+TEST_F(ClientTest, UploadSendsTheFilesThatTheModelNames) {
+  FakeServer server({});
+  Client client({.address = server.address()});
+  std::filesystem::create_directories(folder_ / "parts");
+  WriteFile("a.bin", std::string(2'500, 'a'));
+  WriteFile("parts/b.bin", "b");
+  WriteFile("empty.bin", "");
+  WriteFile("other.bin", "not the model's");
+  const std::string model = ModelNaming({"parts/b.bin", "a.bin", "parts/b.bin", "empty.bin"});
+  int64_t reported = 0;
+  const auto result = client.Upload({.model = "m",
+                                     .model_path = WriteFile("m.onnx", model),
+                                     .progress =
+                                         [&](const UploadProgress& progress) {
+                                           if (progress.part == UploadPart::kExternalData)
+                                             reported = progress.done;
+                                         },
+                                     .message_bytes = 1000});
+  ASSERT_TRUE(result.ok()) << result.status();
+  const ReceivedUpload upload = server.upload();
+  EXPECT_EQ(upload.model_bytes, model);
+  EXPECT_EQ(upload.promised_external_bytes, 2'501);
+  EXPECT_EQ(reported, 2'501);
+  ASSERT_EQ(upload.external.size(), 3u);
+  EXPECT_EQ(upload.external[0].location, "parts/b.bin");
+  EXPECT_EQ(upload.external[0].bytes, "b");
+  EXPECT_EQ(upload.external[1].location, "a.bin");
+  EXPECT_EQ(upload.external[1].promised_bytes, 2'500);
+  EXPECT_EQ(upload.external[1].bytes, std::string(2'500, 'a'));
+  EXPECT_EQ(upload.external[2].bytes, "");
+  EXPECT_LE(upload.largest_chunk, 1000u);
+}
+
+TEST_F(ClientTest, UploadFindsFilesThatConstantsInSubgraphsName) {
+  WriteFile("w.bin", "w");
+  // A graph, a node, its attribute, a graph in it, a node, an attribute, a tensor.
+  const std::string tensor = TensorNaming("w.bin");
+  const std::string inner = Message(1, Message(5, Message(5, tensor)));
+  const std::string model = Message(7, Message(1, Message(5, Message(6, inner))));
+  const auto files = FindExternalFiles(WriteFile("m.onnx", model));
+  ASSERT_TRUE(files.ok()) << files.status();
+  ASSERT_EQ(files->size(), 1u);
+  EXPECT_EQ(files->front().location, "w.bin");
+}
+
+TEST_F(ClientTest, UploadRefusesFilesOutsideOfTheModelsFolder) {
+  std::filesystem::create_directories(folder_ / "inside");
+  WriteFile("secret.bin", "secret");
+  std::filesystem::create_symlink("../secret.bin", folder_ / "inside/link.bin");
+  const auto find = [&](const std::string& location) {
+    return FindExternalFiles(WriteFile("inside/m.onnx", ModelNaming({location}))).status();
+  };
+  EXPECT_EQ(find("../secret.bin").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(find(folder_ / "secret.bin").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(find("link.bin").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(find(".").code(), absl::StatusCode::kInvalidArgument);
+  const absl::Status missing = find("none.bin");
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("none.bin"));
+}
+
+TEST_F(ClientTest, WhatIsNoModelNamesNoFiles) {
+  const std::string model = ModelNaming({"none.bin"});
+  for (const std::string& bytes :
+       {std::string("not a model"), model.substr(0, model.size() - 1), model + "\x07"}) {
+    const auto files = FindExternalFiles(WriteFile("m.onnx", bytes));
+    ASSERT_TRUE(files.ok()) << files.status();
+    EXPECT_TRUE(files->empty());
+  }
+}
+
 TEST_F(ClientTest, UploadRefusesFilesThatAreNoModelsBeforeItConnects) {
   Client client({.address = "127.0.0.1:1"});
   const auto missing = client.Upload({.model = "m", .model_path = folder_ / "none.onnx"});
@@ -191,6 +286,49 @@ TEST_F(ClientTest, DownloadWritesTheFileWhenItsChecksumIsRight) {
   EXPECT_EQ(file->variant, "fp16");
   EXPECT_EQ(ReadFile(path), "abc");
   EXPECT_EQ(FilesInFolder(), 1u);  // no temporary file stays
+}
+
+TEST_F(ClientTest, DownloadPutsTheSecondFileBesideTheFirst) {
+  FakeServer server({.download_bytes = "abc",
+                     .download_sha256 = kAbcSha256,
+                     .download_file_bytes = 3,
+                     .download_location = "fp32.onnx.data"});
+  Client client({.address = server.address()});
+  const std::string path = folder_ / "out.onnx";
+  for (int again = 0; again < 2; ++again) {  // over what is there already
+    const auto file = client.Download({.model = "digits", .path = path});
+    ASSERT_TRUE(file.ok()) << file.status();
+    EXPECT_EQ(file->file_bytes, 6);
+    EXPECT_EQ(file->data_path, folder_ / "fp32.onnx.data");
+    EXPECT_EQ(ReadFile(file->data_path), "abc");
+    EXPECT_EQ(FilesInFolder(), 2u);
+  }
+}
+
+TEST_F(ClientTest, DownloadKeepsAnotherModelsWeights) {
+  FakeServer server({.download_bytes = "abc",
+                     .download_sha256 = kAbcSha256,
+                     .download_file_bytes = 3,
+                     .download_location = "fp32.onnx.data"});
+  Client client({.address = server.address()});
+  const std::string other = WriteFile("fp32.onnx.data", "another model's");
+  const auto file = client.Download({.model = "digits", .path = folder_ / "out.onnx"});
+  EXPECT_EQ(file.status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(ReadFile(other), "another model's");
+  EXPECT_EQ(FilesInFolder(), 1u);
+}
+
+TEST_F(ClientTest, DownloadWritesNowhereElse) {
+  for (const char* location : {"../up", "/tmp/up", "..", ".hidden", "a/b"}) {
+    FakeServer server({.download_bytes = "abc",
+                       .download_sha256 = kAbcSha256,
+                       .download_file_bytes = 3,
+                       .download_location = location});
+    Client client({.address = server.address()});
+    const auto file = client.Download({.model = "digits", .path = folder_ / "out.onnx"});
+    EXPECT_EQ(file.status().code(), absl::StatusCode::kDataLoss) << location;
+    EXPECT_EQ(FilesInFolder(), 0u);
+  }
 }
 
 TEST_F(ClientTest, DownloadWithAWrongChecksumIsDataLossAndKeepsTheOlderFile) {

@@ -97,7 +97,8 @@ TEST_F(PublisherTest, PublishesWhatTheQuantizerMakes) {
   EXPECT_EQ((*registry_.Find("m", 1))->variants.size(), 2u);
   EXPECT_THAT(metrics_.Text(), HasSubstr(R"(fourfold_jobs_ended_total{outcome="done"} 1)"));
   const std::string args = *base::ReadFile(good_.path() + "/args");
-  EXPECT_THAT(args, HasSubstr("--name=m --progress_fd=3 --threads=1 --variants=fp32,int8"));
+  EXPECT_THAT(args, HasSubstr("--name=m --progress_fd=3 --threads=1 --max_inline_bytes=1073741824 "
+                              "--variants=fp32,int8"));
   EXPECT_EQ(publisher_->Cancel("job").status().code(), absl::StatusCode::kFailedPrecondition);
 }
 

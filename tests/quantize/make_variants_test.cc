@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <set>
 
 #include "server/onnx/export.h"
 #include "tests/quantize/vector_samples.h"
+#include "tests/testing/temporary_directory.h"
 
 namespace fourfold::quantize {
 namespace {
@@ -234,6 +236,39 @@ TEST(MakeVariantsTest, AFileThatCannotBeWrittenEndsTheJob) {
       },
       nullptr);
   EXPECT_EQ(report.status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(MakeVariantsTest, LargeVariantsKeepTheirWeightsInASecondFile) {
+  const fourfold::testing::TemporaryDirectory folder;
+  VariantsOptions options;
+  options.variants = {"fp32", "fp16", "hybrid"};
+  options.data_folder = folder.path();
+  options.inline_bytes_max = 0;
+  const Outcome apart = Make(ModelFile(), nullptr, nullptr, options);
+  ASSERT_TRUE(apart.report.ok()) << apart.report.status();
+  EXPECT_THAT(folder.Files(), ElementsAre("fp16.onnx.data", "fp32.onnx.data", "hybrid.onnx.data"));
+  for (const report::Variant& variant : apart.report->variants) {
+    const std::string name = variant.variant + ".onnx";
+    EXPECT_EQ(static_cast<uintmax_t>(variant.size.file_bytes),
+              apart.files.at(name).size() +
+                  std::filesystem::file_size(folder.path() + "/" + name + ".data"));
+  }
+
+  // A smaller model made into the same folder leaves none of them.
+  options.inline_bytes_max = size_t{1} << 30;
+  const Outcome together = Make(ModelFile(), nullptr, nullptr, options);
+  ASSERT_TRUE(together.report.ok()) << together.report.status();
+  EXPECT_THAT(folder.Files(), IsEmpty());
+  EXPECT_GT(together.files.at("fp32.onnx").size(), apart.files.at("fp32.onnx").size());
+}
+
+TEST(MakeVariantsTest, ASecondFileThatCannotBeWrittenEndsTheJob) {
+  VariantsOptions options;
+  options.variants = {"fp32"};
+  options.data_folder = "/no/such/folder";
+  options.inline_bytes_max = 0;
+  EXPECT_EQ(Make(ModelFile(), nullptr, nullptr, options).report.status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 TEST(MakeVariantsTest, VariantsAreTheSameFilesHoweverManyWorkersRun) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/onnx/export.h"
 #include "server/registry/load_variant.h"
 #include "server/runtime/executor.h"
 #include "tests/testing/small_model.h"
@@ -64,6 +65,46 @@ TEST_F(LoadVersionTest, NamesTheVariantThatIsDamaged) {
   directory_.Write("m/1/int8.onnx", "damaged");
   EXPECT_EQ(LoadVersion(*store_, "m", 1, {}, nullptr).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(LoadVersion(*store_, "m", 2, {}, nullptr).status().code(), absl::StatusCode::kNotFound);
+}
+
+// y = x * weights (two by two) in a file and its data file.
+TEST_F(LoadVersionTest, LoadsAVariantWithItsDataFile) {
+  testing::GraphBuilder b;
+  const auto x = b.Input("x", {graph::kUnknownDim, 2});
+  b.Output(b.MatMul(x, b.Constant({2, 2}, {1, 2, 3, 4})), "y");
+  std::string data;
+  onnx::ExportOptions options;
+  options.constant_bytes_max = 0;
+  options.external_tensor_bytes_min = 1;
+  options.data_location = "fp32.onnx.data";
+  options.append_data = [&data](std::span<const std::byte> bytes) {
+    data.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return absl::OkStatus();
+  };
+  const auto model = onnx::Export(b.Build(), options);
+  ASSERT_TRUE(model.ok()) << model.status();
+  auto staging = *store_->Stage("large", "n");
+  ASSERT_TRUE(staging->AppendModel("x").ok());
+  ASSERT_TRUE(staging->Seal().ok());
+  directory_.Write(".staging/large/out/fp32.onnx", *model);
+  directory_.Write(".staging/large/out/fp32.onnx.data", data);
+  ASSERT_TRUE(store_
+                  ->Commit(*staging, {"fp32.onnx", "fp32.onnx.data"},
+                           report::ToJson(testing::ReportOf({"fp32"})))
+                  .ok());
+
+  const auto version = LoadVersion(*store_, "n", 1, {}, nullptr);
+  ASSERT_TRUE(version.ok()) << version.status();
+  const Variant& variant = *(*version)->Default();
+  ASSERT_TRUE(variant.data_file.has_value());
+  EXPECT_EQ(variant.data_file->name, "fp32.onnx.data");
+  EXPECT_EQ(variant.file_bytes(), static_cast<int64_t>(model->size() + data.size()));
+
+  data[0] = static_cast<char>(data[0] + 1);
+  directory_.Write("n/1/fp32.onnx.data", data);
+  EXPECT_EQ(LoadVersion(*store_, "n", 1, {}, nullptr).status().code(), absl::StatusCode::kDataLoss);
+  std::filesystem::remove(directory_.path() + "/n/1/fp32.onnx.data");
+  EXPECT_EQ(LoadVersion(*store_, "n", 1, {}, nullptr).status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST(LoadVariantTest, RefusesWhatIsNoModel) {

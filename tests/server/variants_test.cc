@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "server/base/file.h"
 #include "server/base/sha256.h"
 #include "tests/server/server_fixture.h"
 #include "tests/testing/small_model.h"
@@ -73,6 +74,66 @@ TEST_F(VariantsTest, UploadRefusesBadFormAndKeepsNothing) {
   messages = UploadMessages("m");
   messages[2].mutable_samples()->mutable_tensors(0)->mutable_raw()->pop_back();
   EXPECT_THAT(Refusal(messages), HasSubstr("got 15 bytes, wanted 16"));
+}
+
+TEST_F(VariantsTest, UploadRefusesExternalDataOfBadForm) {
+  const auto with = [](const std::string& location, int64_t file_bytes, const std::string& data) {
+    auto messages = UploadMessages("m");
+    UploadRequest message;
+    message.mutable_external_data()->set_location(location);
+    message.mutable_external_data()->set_file_bytes(file_bytes);
+    message.mutable_external_data()->set_data(data);
+    messages.insert(messages.begin() + 2, message);
+    return messages;
+  };
+  EXPECT_THAT(Refusal(with("", 0, "x")), HasSubstr("name no file"));
+  EXPECT_THAT(Refusal(with("../x", 0, "x")), HasSubstr("wanted a path below"));
+  EXPECT_THAT(Refusal(with("/etc/passwd", 0, "x")), HasSubstr("wanted a path below"));
+  EXPECT_THAT(Refusal(with("w", -1, "x")), HasSubstr("has -1 bytes"));
+  EXPECT_THAT(Refusal(with("w", 2, "x")), HasSubstr("got 1 bytes of \"w\", wanted 2"));
+  EXPECT_THAT(Refusal(with("w", 2, "xyz")), HasSubstr("than the 2 that were announced for \"w\""));
+  auto messages = with("w", 0, "xyz");
+  messages[0].mutable_header()->set_external_bytes(2);
+  EXPECT_THAT(Refusal(messages), HasSubstr("than the 2 that were announced"));
+  messages[0].mutable_header()->set_external_bytes(4);
+  EXPECT_THAT(Refusal(messages), HasSubstr("got 3 bytes of external data, wanted 4"));
+  messages[0].mutable_header()->set_external_bytes(-1);
+  EXPECT_THAT(Refusal(messages), HasSubstr("negative"));
+  messages = with("w", 0, "xyz");
+  messages.insert(messages.begin() + 2, messages[2]);
+  EXPECT_THAT(Refusal(messages), HasSubstr("came twice"));
+  messages = with("w", 0, "xyz");
+  std::swap(messages[1], messages[2]);
+  EXPECT_THAT(Refusal(messages), HasSubstr("out of order"));
+  messages = with("w", 0, "xyz");
+  messages[0].mutable_header()->set_external_bytes(options_.upload_bytes_max - 19);
+  messages[0].mutable_header()->set_model_bytes(20);
+  EXPECT_THAT(Refusal(messages, grpc::StatusCode::RESOURCE_EXHAUSTED),
+              HasSubstr("--max_upload_bytes"));
+}
+
+TEST_F(VariantsTest, ExternalDataReachesTheQuantizerUnderNamesOfOurs) {
+  // A quantizer that shows what it was given.
+  const std::string seen = good_.path() + "/seen";
+  good_.Write("quantizer",
+              "#!/bin/sh\nfor arg in \"$@\"; do case $arg in --external_data=*) "
+              "folder=$(dirname ${arg#--external_data=});; --out=*) "
+              "out=${arg#--out=};; esac; done\n"
+              "cp -r $folder " +
+                  seen + "\ncp " + good_.path() + "/made/* $out\n");
+  auto messages = UploadMessages("m");
+  UploadRequest first;
+  first.mutable_external_data()->set_location("w.bin");
+  first.mutable_external_data()->set_file_bytes(4);
+  UploadRequest rest;
+  rest.mutable_external_data()->set_data("ab");
+  messages.insert(messages.begin() + 2, {first, rest, rest});
+  fourfold::v1::UploadResponse response;
+  ASSERT_TRUE(Upload(messages, &response).ok());
+  EXPECT_EQ(WaitForEnd(response.job_id()).state(), fourfold::v1::JOB_STATE_DONE);
+  EXPECT_EQ(base::ReadFile(seen + "/0").value_or(""), "abab");
+  EXPECT_EQ(base::ReadFile(seen + "/files.json").value_or(""),
+            R"({"files":[{"location":"w.bin","file":"0"}]})");
 }
 
 // Only the model tells whether it is quantized already.
@@ -208,6 +269,47 @@ TEST_F(VariantsTest, DescribesAndComparesAndDownloads) {
   EXPECT_EQ(bytes, testing::AddModel(2));
   EXPECT_EQ(header.sha256(), base::Sha256Hex(std::as_bytes(std::span(bytes))));
   EXPECT_EQ(header.sha256(), description.variants(1).sha256());
+}
+
+TEST_F(VariantsTest, DownloadsBothFilesOfALargeVariant) {
+  const std::string data = "weights that the model does not use";
+  good_.Write("made/int8.onnx.data", data);
+  Publish("m");
+  EXPECT_THAT(store_.Files(), ElementsAre("m/1/fp32.onnx", "m/1/int8.onnx", "m/1/int8.onnx.data",
+                                          "m/1/manifest.json"));
+  fourfold::v1::DownloadVariantRequest download;
+  download.set_model("m");
+  download.set_variant("int8");
+  grpc::ClientContext context;
+  const auto reader = variants_->DownloadVariant(&context, download);
+  std::vector<fourfold::v1::DownloadHeader> headers;
+  std::vector<std::string> bytes;
+  for (fourfold::v1::DownloadVariantResponse message; reader->Read(&message);) {
+    if (message.has_header()) {
+      headers.push_back(message.header());
+      bytes.emplace_back();
+    } else {
+      ASSERT_FALSE(bytes.empty());
+      bytes.back() += message.chunk();
+    }
+  }
+  ASSERT_TRUE(reader->Finish().ok());
+  ASSERT_EQ(headers.size(), 2u);
+  EXPECT_THAT(bytes, ElementsAre(testing::AddModel(2), data));
+  EXPECT_EQ(headers[0].location(), "");
+  EXPECT_EQ(headers[0].total_bytes(), static_cast<int64_t>(bytes[0].size() + bytes[1].size()));
+  EXPECT_EQ(headers[1].location(), "int8.onnx.data");
+  EXPECT_EQ(headers[1].sha256(), base::Sha256Hex(std::as_bytes(std::span(data))));
+
+  fourfold::v1::DescribeModelRequest describe;
+  describe.set_model("m");
+  fourfold::v1::DescribeModelResponse description;
+  grpc::ClientContext second;
+  ASSERT_TRUE(variants_->DescribeModel(&second, describe, &description).ok());
+  EXPECT_EQ(description.variants(0).data_file(), "");
+  EXPECT_EQ(description.variants(1).data_file(), "int8.onnx.data");
+  EXPECT_EQ(description.variants(1).data_bytes(), static_cast<int64_t>(data.size()));
+  EXPECT_EQ(description.variants(1).data_sha256(), headers[1].sha256());
 }
 
 TEST_F(VariantsTest, DeletesOneVersionOrAll) {

@@ -114,8 +114,12 @@ TEST_F(ModelStoreTest, CommitsAVersionAndReadsItBack) {
   const auto manifest = store->ReadManifest("m", 1);
   ASSERT_TRUE(manifest.ok()) << manifest.status();
   EXPECT_EQ(manifest->created_unix_ms, 1'700'000'000'000);
-  EXPECT_EQ(store->ReadFile(*manifest, "a.onnx").value(), "bytes of a");
-  EXPECT_EQ(store->ReadFile(*manifest, "b.onnx").status().code(), absl::StatusCode::kNotFound);
+  const auto mapped = store->MapFile(*manifest, "a.onnx");
+  ASSERT_TRUE(mapped.ok()) << mapped.status();
+  EXPECT_EQ(
+      std::string(reinterpret_cast<const char*>(mapped->bytes().data()), mapped->bytes().size()),
+      "bytes of a");
+  EXPECT_EQ(store->MapFile(*manifest, "b.onnx").status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(manifest->report_json, HasSubstr("\"model\": \"m\""));
   EXPECT_THAT(manifest->report_json, HasSubstr("\"version\": 1"));
 }
@@ -137,11 +141,11 @@ TEST_F(ModelStoreTest, SaysWhenAFileHasChanged) {
   const auto manifest = store->Commit(*Staged(*store, "job", "m"), {"a.onnx"}, "{}");
   ASSERT_TRUE(manifest.ok());
   directory_.Write("m/1/a.onnx", "bytes of b");
-  EXPECT_EQ(store->ReadFile(*manifest, "a.onnx").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(store->MapFile(*manifest, "a.onnx").status().code(), absl::StatusCode::kDataLoss);
   directory_.Write("m/1/a.onnx", "short");
-  EXPECT_EQ(store->ReadFile(*manifest, "a.onnx").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(store->MapFile(*manifest, "a.onnx").status().code(), absl::StatusCode::kDataLoss);
   std::filesystem::remove(directory_.path() + "/m/1/a.onnx");
-  EXPECT_EQ(store->ReadFile(*manifest, "a.onnx").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(store->MapFile(*manifest, "a.onnx").status().code(), absl::StatusCode::kDataLoss);
   directory_.Write("m/1/manifest.json", "{");
   EXPECT_EQ(store->ReadManifest("m", 1).status().code(), absl::StatusCode::kDataLoss);
 }
@@ -212,6 +216,68 @@ TEST_F(ModelStoreTest, LimitsUploadsAtTheLimitAndNotBefore) {
   const absl::Status over = (*staging)->AppendModel("y");
   EXPECT_EQ(over.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(over.message()), HasSubstr("10 bytes"));
+}
+
+TEST_F(ModelStoreTest, SaysBeforehandWhatWouldBeOverTheLimit) {
+  limits_.upload_bytes_max = 10;
+  const auto store = Open();
+  auto staging = store->Stage("job", "m");
+  ASSERT_TRUE(staging.ok());
+  EXPECT_TRUE((*staging)->AppendModel("xyz").ok());
+  EXPECT_TRUE((*staging)->Expect(7).ok());
+  EXPECT_EQ((*staging)->Expect(8).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(ModelStoreTest, StoresExternalDataUnderNamesOfItsOwn) {
+  const auto store = Open();
+  auto staging = store->Stage("job", "m");
+  ASSERT_TRUE(staging.ok());
+  EXPECT_TRUE((*staging)->AppendModel("model").ok());
+  EXPECT_EQ((*staging)->external_listing(), std::nullopt);
+  ASSERT_TRUE((*staging)->BeginExternal("weights/a \"b\".bin").ok());
+  EXPECT_TRUE((*staging)->AppendExternal("first").ok());
+  EXPECT_TRUE((*staging)->AppendExternal(" file").ok());
+  ASSERT_TRUE((*staging)->BeginExternal("empty").ok());
+  ASSERT_TRUE((*staging)->Seal().ok());
+  EXPECT_EQ((*staging)->external_bytes(), 10);
+  EXPECT_EQ((*staging)->bytes(), 15);
+  const std::string folder = directory_.path() + "/.staging/job/external/";
+  EXPECT_EQ((*staging)->external_listing(), folder + "files.json");
+  EXPECT_EQ(base::ReadFile(folder + "0").value(), "first file");
+  EXPECT_EQ(base::ReadFile(folder + "1").value(), "");
+  EXPECT_EQ(base::ReadFile(folder + "files.json").value(),
+            R"({"files":[{"location":"weights/a \"b\".bin","file":"0"},)"
+            R"({"location":"empty","file":"1"}]})");
+  staging->reset();
+  EXPECT_THAT(directory_.Files(), IsEmpty());
+}
+
+TEST_F(ModelStoreTest, RefusesNamesOfExternalDataThatLeadElsewhereOrComeTwice) {
+  const auto store = Open();
+  auto staging = store->Stage("job", "m");
+  ASSERT_TRUE(staging.ok());
+  EXPECT_EQ((*staging)->AppendExternal("x").code(), absl::StatusCode::kInvalidArgument);
+  for (const char* name : {"", "../w", "/w", "a/../../w"}) {
+    EXPECT_EQ((*staging)->BeginExternal(name).code(), absl::StatusCode::kInvalidArgument) << name;
+  }
+  EXPECT_TRUE((*staging)->BeginExternal("w").ok());
+  EXPECT_EQ((*staging)->BeginExternal("w").code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ModelStoreTest, LimitsExternalDataAtTheLimitAndNotBefore) {
+  limits_.upload_bytes_max = 10;
+  limits_.external_files_max = 2;
+  const auto store = Open();
+  auto staging = store->Stage("job", "m");
+  ASSERT_TRUE(staging.ok());
+  EXPECT_TRUE((*staging)->AppendModel("12345").ok());
+  EXPECT_TRUE((*staging)->BeginExternal("a").ok());
+  EXPECT_TRUE((*staging)->BeginExternal("b").ok());
+  EXPECT_TRUE((*staging)->AppendExternal("67890").ok());
+  EXPECT_EQ((*staging)->AppendExternal("x").code(), absl::StatusCode::kResourceExhausted);
+  const absl::Status third = (*staging)->BeginExternal("c");
+  EXPECT_EQ(third.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(third.message()), HasSubstr("more than 2 files"));
 }
 
 TEST_F(ModelStoreTest, AnEmptyModelIsRefused) {

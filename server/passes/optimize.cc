@@ -44,7 +44,9 @@ absl::Status Optimize(graph::Graph& graph, const OptimizeOptions& options) {
   RETURN_IF_ERROR(AbsorbQuantization(graph));
   RETURN_IF_ERROR(ExpandQuantization(graph));
   RETURN_IF_ERROR(FoldConstants(graph));  // what stood behind unpacked constants
+  RETURN_IF_ERROR(SinkTransposes(graph));
   RETURN_IF_ERROR(CancelTransposes(graph));
+  graph::RemoveDeadNodes(graph);  // transposes that nobody reads now would hinder fusion
   RETURN_IF_ERROR(graph::InferShapes(graph));
   RETURN_IF_ERROR(FoldBatchNorm(graph));
   RETURN_IF_ERROR(SplitPadding(graph));

@@ -206,6 +206,22 @@ absl::Status BuildResizeNearest(OperatorBuilder& op) {
   return BuildResize(op, resize, align_corners, half_pixel_centers);
 }
 
+absl::Status BuildTile(OperatorBuilder& op) {
+  return op.Return(op.Emit(graph::Tile{}, {op.Real(0), op.Int64(1)}));
+}
+
+absl::Status BuildDepthToSpace(OperatorBuilder& op) {
+  ASSIGN_OR_RETURN(const auto* options, op.OptionsOf<schema::DepthToSpaceOptions>());
+  ASSIGN_OR_RETURN(const ValueId x, op.ChannelsFirst(0));
+  return op.ReturnChannelsFirst(op.Emit(graph::DepthToSpace{.block = options->block_size()}, {x}));
+}
+
+absl::Status BuildSpaceToDepth(OperatorBuilder& op) {
+  ASSIGN_OR_RETURN(const auto* options, op.OptionsOf<schema::SpaceToDepthOptions>());
+  ASSIGN_OR_RETURN(const ValueId x, op.ChannelsFirst(0));
+  return op.ReturnChannelsFirst(op.Emit(graph::SpaceToDepth{.block = options->block_size()}, {x}));
+}
+
 absl::Status BuildBroadcastTo(OperatorBuilder& op) {
   return op.Return(op.Emit(graph::Expand{}, {op.Real(0), op.Int64(1)}));
 }

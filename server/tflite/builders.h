@@ -45,6 +45,9 @@ absl::Status BuildPack(OperatorBuilder& op);
 absl::Status BuildResizeBilinear(OperatorBuilder& op);
 absl::Status BuildResizeNearest(OperatorBuilder& op);
 absl::Status BuildBroadcastTo(OperatorBuilder& op);
+absl::Status BuildTile(OperatorBuilder& op);
+absl::Status BuildDepthToSpace(OperatorBuilder& op);
+absl::Status BuildSpaceToDepth(OperatorBuilder& op);
 
 // build_indexing.cc
 absl::Status BuildSplit(OperatorBuilder& op);
@@ -55,5 +58,8 @@ absl::Status BuildUnpack(OperatorBuilder& op);
 absl::Status BuildGather(OperatorBuilder& op);
 absl::Status BuildShape(OperatorBuilder& op);
 absl::Status BuildFill(OperatorBuilder& op);
+
+// build_recurrent.cc
+absl::Status BuildUnidirectionalLstm(OperatorBuilder& op);
 
 }  // namespace fourfold::tflite

@@ -52,6 +52,7 @@ constexpr OperatorForm kOperators[] = {
     {Code::LOG_SOFTMAX, 1, 1, 1, BuildLogSoftmax},
     {Code::MAX_POOL_2D, 1, 1, 1, PoolOf<Pool::Kind::kMax>},
     {Code::SOFTMAX, 1, 1, 1, BuildSoftmax},
+    {Code::UNIDIRECTIONAL_SEQUENCE_LSTM, 1, 24, 1, BuildUnidirectionalLstm, true},
     // arithmetic
     {Code::ABS, 1, 1, 1, Function<Eltwise::Function::kAbs>},
     {Code::ADD, 2, 2, 1, BuildAdd},
@@ -93,6 +94,7 @@ constexpr OperatorForm kOperators[] = {
     // movement
     {Code::BROADCAST_TO, 2, 2, 1, BuildBroadcastTo},
     {Code::CONCATENATION, 1, kAny, 1, BuildConcatenation},
+    {Code::DEPTH_TO_SPACE, 1, 1, 1, BuildDepthToSpace},
     {Code::EXPAND_DIMS, 2, 2, 1, BuildExpandDims},
     {Code::FILL, 2, 2, 1, BuildFill},
     {Code::GATHER, 2, 2, 1, BuildGather},
@@ -105,10 +107,12 @@ constexpr OperatorForm kOperators[] = {
     {Code::RESIZE_NEAREST_NEIGHBOR, 2, 2, 1, BuildResizeNearest},
     {Code::SHAPE, 1, 1, 1, BuildShape},
     {Code::SLICE, 3, 3, 1, BuildSlice},
+    {Code::SPACE_TO_DEPTH, 1, 1, 1, BuildSpaceToDepth},
     {Code::SPLIT, 2, 2, kAny, BuildSplit},
     {Code::SPLIT_V, 3, 3, kAny, BuildSplitV},
     {Code::SQUEEZE, 1, 1, 1, BuildSqueeze},
     {Code::STRIDED_SLICE, 4, 4, 1, BuildStridedSlice},
+    {Code::TILE, 2, 2, 1, BuildTile},
     {Code::TRANSPOSE, 2, 2, 1, BuildTranspose},
     {Code::UNPACK, 1, 1, kAny, BuildUnpack},
 };

@@ -71,6 +71,7 @@ CASES = [
     Case("pretrainedResnet", "cifar10_resnet8"),
     Case("vww_96_float", "pictures 96 96", std=255.0),
     Case("ad01_fp32", "noise"),
+    Case("mnist_lstm", "mnist_lstm"),
     Case("tum_MNIST_model", "mnist_cnn_cntk", scale=1 / 255),
     Case("kws_ref_model_float32", "kws_dscnn", dynamic=True),
     Case("pretrainedResnet_quant", "cifar10_resnet8"),

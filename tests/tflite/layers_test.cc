@@ -236,6 +236,56 @@ TEST(PoolTest, MaximumKeepsChannelsApart) {
   EXPECT_THAT(Answer(b.Bytes(), {{1, -1, 2, -2, 3, -3, 4, -4}}), ::testing::ElementsAre(4, -1));
 }
 
+// Two steps of one cell, by the equations: i, f, o = sigmoid, g = tanh of w x + r h + b;
+// c = clip(f c + i g), h = o tanh(c).
+std::vector<float> LstmByHand(const std::vector<float>& x, const std::vector<float>& w,
+                              const std::vector<float>& r, const std::vector<float>& b,
+                              float clip) {
+  double c = 0, h = 0;
+  std::vector<float> result;
+  for (float step : x) {
+    double z[4];
+    for (int gate = 0; gate < 4; ++gate) z[gate] = w[gate] * step + r[gate] * h + b[gate];
+    const auto sigmoid = [](double value) { return 1 / (1 + std::exp(-value)); };
+    c = sigmoid(z[1]) * c + sigmoid(z[0]) * std::tanh(z[2]);
+    if (clip > 0) c = std::clamp<double>(c, -clip, clip);
+    h = sigmoid(z[3]) * std::tanh(c);
+    result.push_back(static_cast<float>(h));
+  }
+  return result;
+}
+
+class LstmTest : public ::testing::TestWithParam<std::tuple<float, bool>> {};
+
+TEST_P(LstmTest, FollowsTheEquationsFromAStateOfZeros) {
+  const auto [clip, time_major] = GetParam();
+  const std::vector<float> x = {1, -2, 3, 0.5f};
+  const std::vector<float> w = {0.5f, -0.25f, 1, 0.75f}, r = {1, 0.5f, -0.5f, 0.25f},
+                           bias = {0.1f, 0.2f, -0.3f, 0.4f};
+  ModelBuilder b;
+  const int steps = static_cast<int>(x.size());
+  const ModelBuilder::Shape shape =
+      time_major ? ModelBuilder::Shape{steps, 1, 1} : ModelBuilder::Shape{1, steps, 1};
+  std::vector<int32_t> inputs = {b.Input("x", shape)};
+  for (float value : w) inputs.push_back(b.Floats("w", {1, 1}, {value}));
+  for (float value : r) inputs.push_back(b.Floats("r", {1, 1}, {value}));
+  inputs.insert(inputs.end(), 3, -1);
+  for (float value : bias) inputs.push_back(b.Floats("b", {1}, {value}));
+  inputs.insert(inputs.end(), 2, -1);
+  for (const char* name : {"h", "c"}) {
+    inputs.push_back(b.Tensor(name, {1, 1}, schema::TensorType::FLOAT32, {}, {}, true));
+  }
+  const int y = b.Tensor("y", shape);
+  b.Operator(Code::UNIDIRECTIONAL_SEQUENCE_LSTM, inputs, {y},
+             schema::CreateUnidirectionalSequenceLSTMOptions(b.fbb, Activation::TANH, clip, 0.0f,
+                                                             time_major));
+  b.Output(y);
+  EXPECT_THAT(Answer(b.Bytes(), {x}), Pointwise(FloatNear(1e-6f), LstmByHand(x, w, r, bias, clip)));
+}
+INSTANTIATE_TEST_SUITE_P(Forms, LstmTest,
+                         ::testing::Combine(::testing::Values(0.0f, 0.25f, 10.0f),
+                                            ::testing::Bool()));
+
 TEST(SoftmaxTest, BetaScalesTheLogits) {
   ModelBuilder b;
   const int x = b.Input("x", {1, 2}), y = b.Tensor("y", {1, 2});

@@ -218,6 +218,26 @@ TEST(BroadcastToTest, RepeatsAlongDimensions) {
   EXPECT_THAT(m.Result(), ElementsAre(1, 1, 2, 2));
 }
 
+TEST(TileTest, RepeatsTheWhole) {
+  Moved m({1, 2});
+  m.b.Operator(Code::TILE, {m.x, m.b.Ints("repeats", {2, 2})}, {m.y});
+  EXPECT_THAT(m.Result(), ElementsAre(1, 2, 1, 2, 1, 2, 1, 2));
+}
+
+TEST(DepthToSpaceTest, ChannelsBecomeRowsAndColumns) {
+  Moved m({1, 1, 2, 4});
+  m.b.Operator(Code::DEPTH_TO_SPACE, {m.x}, {m.y}, schema::CreateDepthToSpaceOptions(m.b.fbb, 2));
+  EXPECT_THAT(m.Result(), ElementsAre(1, 2, 5, 6, 3, 4, 7, 8));
+  EXPECT_EQ(m.ResultShape(), (graph::Shape{1, 2, 4, 1}));
+}
+
+TEST(SpaceToDepthTest, RowsAndColumnsBecomeChannels) {
+  Moved m({1, 2, 4, 1});
+  m.b.Operator(Code::SPACE_TO_DEPTH, {m.x}, {m.y}, schema::CreateSpaceToDepthOptions(m.b.fbb, 2));
+  EXPECT_THAT(m.Result(), ElementsAre(1, 2, 5, 6, 3, 4, 7, 8));
+  EXPECT_EQ(m.ResultShape(), (graph::Shape{1, 1, 2, 4}));
+}
+
 // x = 1 2 / 3 4 with one channel, to 4 columns and 2 rows.
 struct Resized {
   Code code;

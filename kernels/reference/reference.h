@@ -9,6 +9,7 @@
 #include "kernels/pad.h"
 #include "kernels/pooling.h"
 #include "kernels/quantize.h"
+#include "kernels/recurrent.h"
 #include "kernels/reduce.h"
 #include "kernels/resize.h"
 #include "kernels/softmax.h"
@@ -28,6 +29,7 @@ PreparedPtr PrepareMatMul(const MatMulSpec& spec, const PrepareContext& context)
 PreparedPtr PreparePad(const PadSpec& spec, const PrepareContext& context);
 PreparedPtr PreparePooling(const PoolingSpec& spec, const PrepareContext& context);
 PreparedPtr PrepareQuantize(const QuantizeSpec& spec, const PrepareContext& context);
+PreparedPtr PrepareRecurrent(const RecurrentSpec& spec, const PrepareContext& context);
 PreparedPtr PrepareReduce(const ReduceSpec& spec, const PrepareContext& context);
 PreparedPtr PrepareResize(const ResizeSpec& spec, const PrepareContext& context);
 PreparedPtr PrepareSoftmax(const SoftmaxSpec& spec, const PrepareContext& context);

@@ -125,6 +125,8 @@ absl::StatusOr<Inferred> InferExpand(const NodeView& view);
 absl::StatusOr<Inferred> InferShapeOf(const NodeView& view, const ShapeOf& shape_of);
 absl::StatusOr<Inferred> InferConstantOfShape(const NodeView& view, const ConstantOfShape& fill);
 
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Recurrent& recurrent);
+
 // The elements of a node's integer output as far as those of its inputs tell: what follows shapes
 // through ShapeOf, Gather, Slice, Concat, arithmetic. Nothing for other nodes.
 std::optional<KnownIntegers> PropagateIntegers(const NodeView& view);

@@ -89,6 +89,12 @@ std::vector<float> Attributes::Floats(const std::string& name) {
   return {attribute->floats().begin(), attribute->floats().end()};
 }
 
+std::vector<std::string> Attributes::Strings(const std::string& name) {
+  const AttributeProto* attribute = Read(name, AttributeProto::STRINGS);
+  if (attribute == nullptr) return {};
+  return {attribute->strings().begin(), attribute->strings().end()};
+}
+
 const ::onnx::TensorProto* Attributes::Tensor(const std::string& name) {
   const AttributeProto* attribute = Read(name, AttributeProto::TENSOR);
   return attribute ? &attribute->t() : nullptr;

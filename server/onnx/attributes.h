@@ -25,6 +25,7 @@ class Attributes {
   std::string String(const std::string& name, const std::string& fallback);
   std::vector<int64_t> Ints(const std::string& name);          // empty where absent
   std::vector<float> Floats(const std::string& name);          // empty where absent
+  std::vector<std::string> Strings(const std::string& name);   // empty where absent
   const ::onnx::TensorProto* Tensor(const std::string& name);  // null where absent
   const ::onnx::GraphProto* Graph(const std::string& name);    // null where absent
 

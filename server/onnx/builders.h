@@ -99,6 +99,9 @@ absl::Status BuildConstantOfShape(NodeBuilder& node);
 absl::Status BuildShape(NodeBuilder& node);
 absl::Status BuildCast(NodeBuilder& node);
 
+// build_recurrent.cc
+absl::Status BuildRecurrent(NodeBuilder& node, graph::Recurrent::Kind kind);
+
 // build_quantization.cc
 absl::Status BuildQuantizeLinear(NodeBuilder& node);
 absl::Status BuildDequantizeLinear(NodeBuilder& node);

@@ -8,6 +8,7 @@
 #include "server/onnx/element_type.h"
 #include "server/onnx/export_activation.h"
 #include "server/onnx/export_movement.h"
+#include "server/onnx/export_recurrent.h"
 #include "server/onnx/exporter.h"
 
 namespace fourfold::onnx {
@@ -89,6 +90,10 @@ class Operations {
     e_.AddNode("MatMul", node_.name, {lhs, rhs}, {product});
     if (!bias.empty()) e_.AddNode("Add", node_.name + "_bias", {product, bias}, {stages.first});
     return Finish(stages, residual, matmul.activation);
+  }
+
+  absl::Status operator()(const graph::Recurrent& recurrent) {
+    return ExportRecurrent(e_, node_, recurrent);
   }
 
   absl::Status operator()(const graph::Pool& pool) {

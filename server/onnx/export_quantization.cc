@@ -84,8 +84,8 @@ void Exporter::AddDequantize(ValueId id, const std::string& stored, const std::s
 
 void Exporter::QuantizeOutput(ValueId id) {
   if (!graph_.value(id).quantization) return;
-  // Write gave the real numbers their name; the node that carries it is the last one.
-  QuantizeInto(id, proto_.node(proto_.node_size() - 1).output(0));
+  const auto written = written_.find(id);
+  QuantizeInto(id, written == written_.end() ? Name(id) : written->second);
 }
 
 void Exporter::QuantizeInto(ValueId id, const std::string& real) {

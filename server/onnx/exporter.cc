@@ -236,7 +236,8 @@ std::string Exporter::Write(const Node& node, size_t i) {
   if (id == kNoValue) return "";
   // The caller reads the stored integers of a quantized output under its name.
   if (!graph_.value(id).quantization || !uses_.is_output(id)) return Name(id);
-  return Temporary(node, "real");
+  if (const auto known = written_.find(id); known != written_.end()) return known->second;
+  return written_[id] = Temporary(node, "real");
 }
 
 std::string Exporter::Temporary(const Node& node, const std::string& suffix) {

@@ -104,6 +104,7 @@ class Exporter {
   NameSet& node_names_;
   std::vector<std::string> names_;            // by value
   std::map<ValueId, std::string> read_;       // where the real numbers of a value are read
+  std::map<ValueId, std::string> written_;    // quantized outputs: what their producer writes
   std::map<ValueId, std::string> half_read_;  // float16 constants as float32
   std::map<ValueId, Names> parameters_;
 };

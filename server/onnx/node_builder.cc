@@ -122,6 +122,11 @@ absl::Status NodeBuilder::SetSequence(std::vector<ValueId> tensors) {
   return absl::OkStatus();
 }
 
+const graph::Node* NodeBuilder::Producer(ValueId id) const {
+  const auto producer = scope_.producers.find(id);
+  return producer == scope_.producers.end() ? nullptr : &scope_.graph.nodes[producer->second];
+}
+
 ValueId NodeBuilder::NewValue(const std::string& suffix) {
   graph::Value value;
   value.name = scope_.value_names.Unique(absl::StrCat(name_, "_", suffix));

@@ -96,6 +96,9 @@ class NodeBuilder {
   // Has an input's shape checked once shapes have been inferred, if it is known then. `wrong` says
   // what is wrong with it: "" for nothing.
   void CheckShapeLater(int i, std::function<std::string(const graph::Shape&)> wrong);
+  const graph::Value& value(graph::ValueId id) const { return scope_.graph.value(id); }
+  // The node that makes a value, null for constants and what the caller feeds. Until the next Emit.
+  const graph::Node* Producer(graph::ValueId id) const;
 
   // Values that the file does not name; called after the node and `suffix`.
   graph::ValueId NewValue(const std::string& suffix);

@@ -55,6 +55,10 @@ template <bool logarithm>
 absl::Status Softmax(NodeBuilder& node) {
   return BuildSoftmax(node, logarithm);
 }
+template <graph::Recurrent::Kind kind>
+absl::Status Recurrent(NodeBuilder& node) {
+  return BuildRecurrent(node, kind);
+}
 absl::Status LeakyRelu(NodeBuilder& node) { return BuildActivation(node, Act::kLeakyRelu, 0.01f); }
 absl::Status Elu(NodeBuilder& node) { return BuildActivation(node, Act::kElu, 1.0f); }
 
@@ -92,6 +96,7 @@ constexpr OperatorForm kOperators[] = {
     {"Expand", 8, kNew, 2, 2, 1, BuildExpand},
     {"Flatten", kOld, kNew, 1, 1, 1, BuildFlatten},
     {"Floor", kOld, kNew, 1, 1, 1, Function<Fun::kFloor>},
+    {"GRU", kOld, kNew, 3, 6, 2, Recurrent<graph::Recurrent::Kind::kGru>},
     {"Gather", kOld, kNew, 2, 2, 1, BuildGather},
     {"GatherElements", 11, kNew, 2, 2, 1, BuildGatherElements},
     {"GatherND", 11, kNew, 2, 2, 1, BuildGatherNd},
@@ -104,6 +109,7 @@ constexpr OperatorForm kOperators[] = {
     {"HardSwish", 14, kNew, 1, 1, 1, Activate<Act::kHardSwish>},
     {"Identity", kOld, kNew, 1, 1, 1, BuildIdentity, "", true},
     {"If", kOld, kNew, 1, 1, kMany, BuildIf},
+    {"LSTM", kOld, kNew, 3, 8, 3, Recurrent<graph::Recurrent::Kind::kLstm>},
     {"LeakyRelu", kOld, kNew, 1, 1, 1, LeakyRelu},
     {"Log", kOld, kNew, 1, 1, 1, Function<Fun::kLog>},
     {"LogSoftmax", kOld, kNew, 1, 1, 1, Softmax<true>},
@@ -137,6 +143,7 @@ constexpr OperatorForm kOperators[] = {
     {"QLinearSoftmax", 1, 1, 5, 5, 1, BuildQLinearSoftmax, kMicrosoftDomain},
     {"QuantizeLinear", 10, kNew, 2, 3, 1, BuildQuantizeLinear},
     {"QuantizeLinear", 1, 1, 2, 3, 1, BuildQuantizeLinear, kMicrosoftDomain},
+    {"RNN", kOld, kNew, 3, 6, 2, Recurrent<graph::Recurrent::Kind::kRnn>},
     {"Reciprocal", kOld, kNew, 1, 1, 1, Function<Fun::kReciprocal>},
     {"ReduceL1", kOld, 17, 1, 1, 1, Reduce<Red::kL1>},
     {"ReduceL1", 18, kNew, 1, 2, 1, ReduceInput<Red::kL1>},

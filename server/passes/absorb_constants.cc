@@ -33,7 +33,8 @@ bool ReadAsIntegers(const Graph& graph, const Uses& uses, ValueId id, const Quan
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (node.inputs[i] != id) continue;
       const bool weights = (node.as<graph::Conv>() != nullptr && i == 1) ||
-                           (node.as<graph::MatMul>() != nullptr && i <= 1);
+                           (node.as<graph::MatMul>() != nullptr && i <= 1) ||
+                           (node.as<graph::Recurrent>() != nullptr && (i == 1 || i == 2));
       const bool moved = node.as<graph::Transpose>() != nullptr;
       const bool operand = node.as<graph::Binary>() != nullptr ||
                            node.as<graph::Concat>() != nullptr ||
@@ -115,7 +116,7 @@ bool AbsorbClip(Graph& graph, const Node& node) {
   return true;
 }
 
-// Weights of Conv and MatMul stay float16; whatever else reads them gets float32.
+// Weights of Conv, MatMul and Recurrent stay float16; whatever else reads them gets float32.
 bool AbsorbCast(Graph& graph, const Uses& uses, const Node& node) {
   const ValueId from = node.inputs[0], to = node.outputs[0];
   const Value& half = graph.value(from);
@@ -126,9 +127,11 @@ bool AbsorbCast(Graph& graph, const Uses& uses, const Node& node) {
   bool read_as_float = uses.is_output(to);
   for (int consumer : uses.consumers(to)) {
     Node& reader = graph.nodes[static_cast<size_t>(consumer)];
+    const bool recurrent = reader.as<graph::Recurrent>() != nullptr;
     const bool takes_half =
-        reader.as<graph::Conv>() != nullptr || reader.as<graph::MatMul>() != nullptr;
+        reader.as<graph::Conv>() != nullptr || reader.as<graph::MatMul>() != nullptr || recurrent;
     if (takes_half && reader.input(1) == to) reader.inputs[1] = from;
+    if (recurrent && reader.input(2) == to) reader.inputs[2] = from;
     read_as_float = read_as_float || std::count(reader.inputs.begin(), reader.inputs.end(), to) > 0;
   }
   // Not for nobody: large weights would be in memory twice more.

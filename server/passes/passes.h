@@ -50,6 +50,9 @@ absl::Status FuseResiduals(graph::Graph& graph);  // Add of a value and a Conv o
 // Pad and a Conv without padding: fast convolution kernels do not take such windows.
 absl::Status SplitPadding(graph::Graph& graph);
 
+// What recurrent layers leave behind: dimensions added and taken away again, states nobody reads.
+absl::Status SimplifyRecurrent(graph::Graph& graph);
+
 // The graph for batches of any size instead of one sample: exporters often fix a first dimension of
 // 1 that means nothing. Not part of Optimize, since shapes alone do not tell whether samples stay
 // apart: compare answers before using it. FAILED_PRECONDITION says what is in the way.

@@ -103,6 +103,7 @@ absl::Status Lowering::LowerNode(const graph::Node& node) {
       node.as<graph::SpaceToDepth>() || node.as<graph::Tile>()) {
     return LowerMovement(*this, node);
   }
+  if (node.as<graph::Recurrent>()) return LowerRecurrent(*this, node);
   return LowerPlain(*this, node);
 }
 

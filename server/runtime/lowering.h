@@ -131,6 +131,7 @@ class Lowering {
 absl::Status LowerAccumulation(Lowering& lowering, const graph::Node& node);
 absl::Status LowerElementwise(Lowering& lowering, const graph::Node& node);
 absl::Status LowerMovement(Lowering& lowering, const graph::Node& node);
+absl::Status LowerRecurrent(Lowering& lowering, const graph::Node& node);
 
 // What is left: plain arrays in and out.
 absl::Status LowerPlain(Lowering& lowering, const graph::Node& node);

@@ -89,6 +89,7 @@ absl::Status Lowering::LowerNode(const graph::Node& node) {
     }
     return absl::OkStatus();
   }
+  if (IsQuantizedMatMul(*this, node)) return LowerQuantizedMatMul(*this, node);
   if (node.as<graph::Conv>() || node.as<graph::MatMul>()) return LowerAccumulation(*this, node);
   if (node.as<graph::Pool>() || node.as<graph::Eltwise>() || node.as<graph::Binary>() ||
       node.as<graph::Softmax>() || node.as<graph::Reduce>() || node.as<graph::Quantize>() ||

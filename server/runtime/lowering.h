@@ -133,6 +133,10 @@ absl::Status LowerElementwise(Lowering& lowering, const graph::Node& node);
 absl::Status LowerMovement(Lowering& lowering, const graph::Node& node);
 absl::Status LowerRecurrent(Lowering& lowering, const graph::Node& node);
 
+// A MatMul whose operands are both computed and both stored as integers.
+bool IsQuantizedMatMul(const Lowering& lowering, const graph::Node& node);
+absl::Status LowerQuantizedMatMul(Lowering& lowering, const graph::Node& node);
+
 // What is left: plain arrays in and out.
 absl::Status LowerPlain(Lowering& lowering, const graph::Node& node);
 

@@ -26,6 +26,7 @@ absl::StatusOr<Observations> Calibrate(const graph::Graph& graph, const SampleSe
   options.features = features;
   for (const graph::Node& node : graph.nodes) {
     for (ValueId id : node.outputs) {
+      if (id == graph::kNoValue) continue;
       if (graph.value(id).type == graph::DataType::kFloat32) options.observed.push_back(id);
     }
   }

@@ -159,6 +159,7 @@ void AddToBias(Graph& graph, Node& node, const Means& delta) {
 
 // A Conv or MatMul whose bias is absent or a constant per channel.
 bool CanCorrect(const Graph& reference, const Node& node) {
+  if (node.as<graph::Recurrent>() != nullptr) return false;  // its sums are not outputs
   if (!HasQuantizableWeights(reference, node) || node.input(kResidual) != graph::kNoValue)
     return false;
   if (node.input(kBias) == graph::kNoValue) return true;

@@ -70,12 +70,14 @@ int64_t WeightBytes(const graph::Graph& graph) {
 absl::Status CheckWeights(const graph::Graph& graph) {
   for (const graph::Node& node : graph.nodes) {
     if (!HasQuantizableWeights(graph, node)) continue;
-    const std::span<const float> weights = graph.ConstantInput(node, 1)->as<float>();
-    for (size_t i = 0; i < weights.size(); ++i) {
-      if (std::isfinite(weights[i])) continue;
-      return absl::InvalidArgumentError(absl::StrCat(
-          "node \"", node.name, "\": element ", i, " of its weights \"",
-          graph.value(node.inputs[1]).name, "\" is ", weights[i], ", wanted finite numbers"));
+    for (size_t input : WeightInputs(node)) {
+      const std::span<const float> weights = graph.ConstantInput(node, input)->as<float>();
+      for (size_t i = 0; i < weights.size(); ++i) {
+        if (std::isfinite(weights[i])) continue;
+        return absl::InvalidArgumentError(absl::StrCat(
+            "node \"", node.name, "\": element ", i, " of its weights \"",
+            graph.value(node.inputs[input]).name, "\" is ", weights[i], ", wanted finite numbers"));
+      }
     }
   }
   return absl::OkStatus();

@@ -12,8 +12,8 @@ namespace fourfold::quantize {
 // The three ways of making an optimised float32 graph smaller. Each takes and returns a graph that
 // computes the same function but for rounding.
 
-// Weights of Conv and MatMul as float16. A constant that float16 cannot hold (over 65504) stays
-// float32 and is named in `kept`.
+// Weights of Conv, MatMul and Recurrent as float16. A constant that float16 cannot hold (over
+// 65504) stays float32 and is named in `kept`.
 graph::Graph ToFloat16(const graph::Graph& graph, std::vector<std::string>* kept);
 
 // Weights as int8 per channel; activations in front of them quantized as they come, one scale per

@@ -2,6 +2,7 @@
 
 #include "kernels/arithmetic.h"
 #include "server/quantize/precision.h"
+#include "server/quantize/weights.h"
 
 namespace fourfold::quantize {
 
@@ -10,26 +11,31 @@ graph::Graph ToFloat16(const graph::Graph& graph, std::vector<std::string>* kept
   graph::Graph result = graph;
   std::map<graph::ValueId, graph::ValueId> halves;
   for (graph::Node& node : result.nodes) {
-    if (node.as<graph::Conv>() == nullptr && node.as<graph::MatMul>() == nullptr) continue;
-    const graph::ValueId id = node.inputs[1];
-    const graph::Tensor* weights = result.ConstantInput(node, 1);
-    if (weights == nullptr || weights->type() != graph::DataType::kFloat32) continue;
-    if (!halves.contains(id)) {
-      const std::span<const float> values = weights->as<float>();
-      std::vector<uint16_t> half(values.size());
-      bool fits = true;
-      for (size_t i = 0; i < values.size(); ++i) {
-        fits = fits && std::fabs(values[i]) <= kLargestHalf;
-        half[i] = kernels::FloatToHalf(values[i]);
-      }
-      if (!fits && kept != nullptr) kept->push_back(result.value(id).name);
-      halves[id] = !fits
-                       ? id
-                       : result.AddConstant(
-                             result.UniqueValueName(result.value(id).name + "_f16"),
-                             graph::Tensor::Of(graph::DataType::kFloat16, weights->shape(), half));
+    if (node.as<graph::Conv>() == nullptr && node.as<graph::MatMul>() == nullptr &&
+        node.as<graph::Recurrent>() == nullptr) {
+      continue;
     }
-    node.inputs[1] = halves[id];
+    for (size_t i : WeightInputs(node)) {
+      const graph::ValueId id = node.inputs[i];
+      const graph::Tensor* weights = result.ConstantInput(node, i);
+      if (weights == nullptr || weights->type() != graph::DataType::kFloat32) continue;
+      if (!halves.contains(id)) {
+        const std::span<const float> values = weights->as<float>();
+        std::vector<uint16_t> half(values.size());
+        bool fits = true;
+        for (size_t j = 0; j < values.size(); ++j) {
+          fits = fits && std::fabs(values[j]) <= kLargestHalf;
+          half[j] = kernels::FloatToHalf(values[j]);
+        }
+        if (!fits && kept != nullptr) kept->push_back(result.value(id).name);
+        halves[id] =
+            !fits ? id
+                  : result.AddConstant(
+                        result.UniqueValueName(result.value(id).name + "_f16"),
+                        graph::Tensor::Of(graph::DataType::kFloat16, weights->shape(), half));
+      }
+      node.inputs[i] = halves[id];
+    }
   }
   return result;
 }

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "server/graph/recurrent.h"
 #include "server/graph/saturation.h"
 #include "server/quantize/precision.h"
 #include "server/quantize/weights.h"
@@ -68,9 +69,10 @@ bool HasIntegerKernel(const Graph& graph, const Node& node) {
 }
 
 // The inputs that carry activations; the others are parameters.
-std::vector<ValueId> DataInputs(const Node& node) {
+std::vector<ValueId> DataInputs(const Graph& graph, const Node& node) {
   if (node.as<graph::Concat>()) return node.inputs;
   if (node.as<graph::Binary>()) return {node.inputs[0], node.inputs[1]};
+  if (IsProductOfValues(graph, node)) return {node.inputs[0], node.inputs[1]};
   return {node.inputs[0]};
 }
 
@@ -98,17 +100,28 @@ class Quantizer {
            ranges_.contains(id);
   }
 
-  // A value is wanted as integers if a Conv or MatMul reads it, or an operation with an integer
-  // kernel whose own result is wanted.
+  // Whether the node computes in integers from an integer input: one with weights, unless it is a
+  // recurrent layer whose state has no bounds, which quantizes input and state step by step.
+  bool ReadsIntegers(const Node& node) const {
+    if (IsProductOfValues(graph_, node)) {
+      return Quantizable(node.inputs[0]) && Quantizable(node.inputs[1]);
+    }
+    const auto* recurrent = node.as<graph::Recurrent>();
+    if (recurrent != nullptr && !graph::HasBoundedState(*recurrent)) return false;
+    return HasQuantizableWeights(graph_, node) && Quantizable(node.inputs[0]);
+  }
+
+  // A value is wanted as integers if a Conv, MatMul or Recurrent reads it, or an operation with an
+  // integer kernel whose own result is wanted.
   void FindWanted() {
     wanted_.assign(graph_.value_count(), false);
     for (size_t i = graph_.nodes.size(); i-- > 0;) {
       const Node& node = graph_.nodes[i];
-      const bool heavy = HasQuantizableWeights(graph_, node) && Quantizable(node.inputs[0]);
+      const bool heavy = ReadsIntegers(node);
       const bool follows =
           HasIntegerKernel(graph_, node) && wanted_[static_cast<size_t>(node.outputs[0])];
       if (!heavy && !follows) continue;
-      for (ValueId id : DataInputs(node)) {
+      for (ValueId id : DataInputs(graph_, node)) {
         if (Quantizable(id)) wanted_[static_cast<size_t>(id)] = true;
       }
     }
@@ -123,7 +136,7 @@ class Quantizer {
   void Unite() {
     for (const Node& node : graph_.nodes) {
       if (!KeepsParams(node) || !wanted_[static_cast<size_t>(node.outputs[0])]) continue;
-      for (ValueId id : DataInputs(node)) {
+      for (ValueId id : DataInputs(graph_, node)) {
         if (wanted_[static_cast<size_t>(id)]) group_[Group(id)] = Group(node.outputs[0]);
       }
     }
@@ -164,14 +177,22 @@ class Quantizer {
     for (ValueId input : graph_.inputs) AddTwin(input, nodes);
     for (const Node& original : graph_.nodes) {
       Node node = original;
-      const bool heavy = HasQuantizableWeights(graph_, original) && Quantizable(original.inputs[0]);
+      const bool heavy = ReadsIntegers(original);
       const bool integer_result = wanted_[static_cast<size_t>(original.outputs[0])];
       if (heavy || (HasIntegerKernel(graph_, original) && integer_result)) {
-        for (ValueId& id : node.inputs) {
-          if (const auto twin = twins_.find(id); twin != twins_.end()) id = twin->second;
+        const size_t data = node.as<graph::Recurrent>() != nullptr ? 1 : node.inputs.size();
+        for (size_t i = 0; i < data; ++i) {
+          const auto twin = twins_.find(node.inputs[i]);
+          if (twin != twins_.end()) node.inputs[i] = twin->second;
         }
       }
-      if (heavy) QuantizeNodeWeights(node);
+      if (node.as<graph::Recurrent>() != nullptr) {
+        if (HasQuantizableWeights(graph_, original)) QuantizeRecurrentWeights(node);
+      } else if (IsEmbedding(graph_, original)) {
+        SetWeights(node, 0, QuantizeWeights(*graph_.ConstantInput(original, 0), 0));
+      } else if (heavy && HasQuantizableWeights(graph_, original)) {
+        QuantizeNodeWeights(node);
+      }
       DropImpliedActivation(node);
       nodes.push_back(std::move(node));
       for (ValueId id : original.outputs) {
@@ -207,12 +228,22 @@ class Quantizer {
         for (float value : values) least.push_back(std::fabs(value) / (input_scale * kLargestBias));
       }
     }
-    QuantizedWeights quantized = QuantizeWeights(weights, axis, least);
+    SetWeights(node, 1, QuantizeWeights(weights, axis, least));
+  }
+
+  // The bias is added in float32 and needs no scale.
+  void QuantizeRecurrentWeights(Node& node) {
+    for (size_t i : WeightInputs(node)) {
+      SetWeights(node, i, QuantizeWeights(*graph_.ConstantInput(node, i), WeightChannelAxis(node)));
+    }
+  }
+
+  void SetWeights(Node& node, size_t i, QuantizedWeights quantized) {
     const ValueId id =
-        result_.AddConstant(result_.UniqueValueName(graph_.value(node.inputs[1]).name + "_i8"),
+        result_.AddConstant(result_.UniqueValueName(graph_.value(node.inputs[i]).name + "_i8"),
                             std::move(quantized.tensor));
     result_.value(id).quantization = std::move(quantized.quantization);
-    node.inputs[1] = id;
+    node.inputs[i] = id;
   }
 
   void DropImpliedActivation(Node& node) {

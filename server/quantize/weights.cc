@@ -47,7 +47,52 @@ int WeightChannelAxis(const graph::Node& node) {
   return matmul == nullptr || matmul->transpose_rhs ? 0 : 1;
 }
 
+bool IsProductOfValues(const graph::Graph& graph, const graph::Node& node) {
+  if (node.as<graph::MatMul>() == nullptr || node.inputs.size() < 2) return false;
+  for (size_t i = 2; i < node.inputs.size(); ++i) {
+    if (node.inputs[i] != graph::kNoValue) return false;
+  }
+  for (size_t i : {0, 1}) {
+    const graph::Value& operand = graph.value(node.inputs[i]);
+    if (operand.constant != nullptr || operand.type != graph::DataType::kFloat32 ||
+        operand.quantization || !operand.shape || operand.shape->size() < 3) {
+      return false;
+    }
+  }
+  return graph.value(node.inputs[0]).shape->size() == graph.value(node.inputs[1]).shape->size();
+}
+
+bool IsEmbedding(const graph::Graph& graph, const graph::Node& node) {
+  const auto* gather = node.as<graph::Gather>();
+  const graph::Tensor* table = gather == nullptr ? nullptr : graph.ConstantInput(node, 0);
+  return table != nullptr && gather->axis == 0 && table->type() == graph::DataType::kFloat32 &&
+         !graph.value(node.inputs[0]).quantization && table->shape().size() == 2 &&
+         table->count() >= kLeastTable;
+}
+
+std::vector<size_t> WeightInputs(const graph::Node& node) {
+  if (node.as<graph::Recurrent>() != nullptr) return {1, 2};
+  return {1};
+}
+
+namespace {
+
+bool IsQuantizableRecurrent(const graph::Graph& graph, const graph::Node& node) {
+  for (size_t i : WeightInputs(node)) {
+    const graph::Tensor* weights = graph.ConstantInput(node, i);
+    if (weights == nullptr || weights->type() != graph::DataType::kFloat32 ||
+        weights->shape().size() != 2 || weights->count() == 0 ||
+        weights->shape()[1] > kernels::kMaxExactSum) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
 bool HasQuantizableWeights(const graph::Graph& graph, const graph::Node& node) {
+  if (node.as<graph::Recurrent>() != nullptr) return IsQuantizableRecurrent(graph, node);
   const auto* matmul = node.as<graph::MatMul>();
   if (node.as<graph::Conv>() == nullptr && matmul == nullptr) return false;
   const graph::Tensor* weights = graph.ConstantInput(node, 1);

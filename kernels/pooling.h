@@ -7,8 +7,9 @@
 
 namespace fourfold::kernels {
 
-// Maximum or average over windows (ONNX MaxPool, AveragePool; a global pool has the window of the
-// whole image). src and dst N x C x spatial, equal types and layouts: float32, or uint8/int8.
+// Maximum, average or norm over windows (ONNX MaxPool, AveragePool, LpPool; a global pool has the
+// window of the whole image). src and dst N x C x spatial, equal types and layouts: float32, or
+// uint8/int8 (not kLp).
 // dst dims decide how many windows there are (ceil_mode); a window may reach past the padding.
 //
 //   average of integers, where one window covers exactly the whole image (a global pool):
@@ -18,21 +19,29 @@ namespace fourfold::kernels {
 //     mean = sum(src.scale * (src - src.zero_point)) / count
 //     dst = saturate(round(mean / dst.scale + dst.zero_point)); as its QLinearAveragePool
 //   maximum of integers: src and dst have the same params.
-//   A window without any element gives 0 (average; integers: dst's zero point) or the lowest value.
+//   norm: sum(|src|^p)^(1/p) over the elements inside the image.
+//   A window without any element gives 0 (average, norm; integers: dst's zero point) or the lowest
+//   value.
 //
-//   inputs   src        outputs  dst
+//   inputs   src        outputs  dst, indices (int64, only if wanted; or null)
+// Indices say where in the whole of src, row-major or with its space in column-major order, the
+// first of the largest elements stands; row-major layout only. 0 for a window without any.
 struct PoolingSpec {
   enum class Kind : uint8_t {
     kMax,
     kAverage,            // over the elements inside the image
     kAverageIncludePad,  // over the elements inside the padded image
+    kLp,
   };
   Kind kind = Kind::kMax;
+  int64_t p = 2;              // kLp, at least 1
+  bool indices = false;       // kMax
+  bool column_major = false;  // of the indices
   TensorSpec src;
   TensorSpec dst;
   Dims kernel;
   Dims strides;
-  Dims dilations;  // kMax only; empty for 1
+  Dims dilations;  // empty for 1
   Dims pads_begin;
   Dims pads_end;
   QuantParams src_params;

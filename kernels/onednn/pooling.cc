@@ -50,6 +50,7 @@ dnnl::algorithm Algorithm(PoolingSpec::Kind kind) {
     case PoolingSpec::Kind::kMax: return dnnl::algorithm::pooling_max;
     case PoolingSpec::Kind::kAverage: return dnnl::algorithm::pooling_avg_exclude_padding;
     case PoolingSpec::Kind::kAverageIncludePad: return dnnl::algorithm::pooling_avg_include_padding;
+    case PoolingSpec::Kind::kLp: break;
   }
   return dnnl::algorithm::undef;
 }
@@ -59,6 +60,10 @@ PreparedPtr Prepare(const PoolingSpec& spec, const PrepareContext& context) {
   if (rank < 3 || rank > 5 || spec.src.layout != spec.dst.layout) return nullptr;
   if (spec.src.type != spec.dst.type || !DataType(spec.src.type)) return nullptr;
   if (ElementCount(spec.src.dims) == 0 || ElementCount(spec.dst.dims) == 0) return nullptr;
+  if (spec.kind == PoolingSpec::Kind::kLp || spec.indices) return nullptr;
+  const bool dilated = std::any_of(spec.dilations.begin(), spec.dilations.end(),
+                                   [](int64_t dilation) { return dilation != 1; });
+  if (dilated && spec.kind != PoolingSpec::Kind::kMax) return nullptr;  // not compared so far
   const bool is_float = spec.src.type == ElementType::kFloat32;
   if (!is_float && (spec.kind != PoolingSpec::Kind::kMax || spec.src.type == ElementType::kInt32 ||
                     spec.src_params != spec.dst_params)) {

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "kernels/reference/loops.h"
 #include "kernels/reference/reference.h"
 
@@ -57,7 +59,8 @@ struct Window {
           std::min(g.kernel[d], g.in[d] > start ? (g.in[d] - start + dilation - 1) / dilation : 0);
       first[d] = start + skipped * dilation;
       count[d] = std::max<int64_t>(0, end - skipped);
-      padded *= std::max<int64_t>(0, std::min(g.kernel[d], g.in[d] + g.pad_end[d] - start));
+      const int64_t room = g.in[d] + g.pad_end[d] - start;  // to the end of the padded image
+      padded *= std::max<int64_t>(0, std::min(g.kernel[d], (room + dilation - 1) / dilation));
     }
   }
   int64_t inside() const { return count[0] * count[1] * count[2]; }
@@ -106,6 +109,28 @@ struct FloatAverage {
     });
     const int64_t count = std::max<int64_t>(1, include_pad ? w.padded : w.inside());
     for (int64_t k = 0; k < lanes; ++k) dst[k] = sum[k] / static_cast<float>(count);
+  }
+};
+
+struct Norm {
+  using Source = float;
+  int64_t p;
+
+  void operator()(const Geometry& g, const Window& w, const float* src, float* dst,
+                  int64_t lanes) const {
+    float sum[kLanes];
+    std::fill_n(sum, lanes, 0.0f);
+    const auto power = static_cast<float>(p);
+    ForWindow(g, w, [&](int64_t offset) {
+      const float* from = src + offset;
+      for (int64_t k = 0; k < lanes; ++k) {
+        const float x = std::fabs(from[k]);
+        sum[k] += p == 1 ? x : p == 2 ? x * x : std::pow(x, power);
+      }
+    });
+    for (int64_t k = 0; k < lanes; ++k) {
+      dst[k] = p == 1 ? sum[k] : p == 2 ? std::sqrt(sum[k]) : std::pow(sum[k], 1.0f / power);
+    }
   }
 };
 
@@ -178,10 +203,53 @@ PreparedPtr Make(const Geometry& geometry, Pool pool) {
   });
 }
 
+// The largest element and where it stands. Row-major images.
+template <typename T>
+struct MaxWithIndices {
+  Geometry g;
+  bool column_major;
+
+  // Of an element of an image, given its index in row-major order.
+  int64_t Index(int64_t offset) const {
+    if (!column_major) return offset;
+    const int64_t x = offset % g.in[2], y = offset / g.in[2] % g.in[1],
+                  z = offset / g.in[2] / g.in[1];
+    return z + g.in[0] * (y + g.in[1] * x);
+  }
+
+  void operator()(const RunArgs& args) const {
+    const int64_t in = g.in[0] * g.in[1] * g.in[2], out = g.out[0] * g.out[1] * g.out[2];
+    const int64_t window = g.kernel[0] * g.kernel[1] * g.kernel[2];
+    T* dst = Output<T>(args);
+    int64_t* indices = args.outputs.size() > 1 ? Output<int64_t>(args, 1) : nullptr;
+    ForRange(*args.parallel, g.images * out, 2 * window, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t image = i / out * in;
+        const T* src = Input<T>(args, 0) + image;
+        const Window w(g, i % out);
+        int64_t at = -1;
+        ForWindow(g, w, [&](int64_t offset) {
+          if (at < 0 || src[at] < src[offset]) at = offset;
+        });
+        MaxOf<T>{}(g, w, src, dst + i, 1);
+        if (indices != nullptr) indices[i] = at < 0 ? 0 : image + Index(at);
+      }
+    });
+  }
+};
+
+template <typename T>
+PreparedPtr MakeMax(const PoolingSpec& spec, const Geometry& g) {
+  if (!spec.indices) return Make(g, MaxOf<T>{});
+  if (g.lanes != 1) return nullptr;
+  return MakeKernel("reference/indices", MaxWithIndices<T>{g, spec.column_major});
+}
+
 template <typename T>
 PreparedPtr PrepareInteger(const PoolingSpec& spec, const Geometry& g) {
+  if (spec.kind == PoolingSpec::Kind::kLp) return nullptr;
   if (spec.kind == PoolingSpec::Kind::kMax) {
-    return spec.src_params == spec.dst_params ? Make(g, MaxOf<T>{}) : nullptr;
+    return spec.src_params == spec.dst_params ? MakeMax<T>(spec, g) : nullptr;
   }
   if (g.global) {
     if (g.kernel[0] * g.kernel[1] * g.kernel[2] > (int64_t{1} << 22))
@@ -201,6 +269,10 @@ PreparedPtr PreparePooling(const PoolingSpec& spec, const PrepareContext&) {
       spec.kernel.size() != rank - 2) {
     return nullptr;
   }
+  if (spec.indices &&
+      (spec.kind != PoolingSpec::Kind::kMax || spec.src.layout != Layout::kRowMajor)) {
+    return nullptr;
+  }
   const Geometry g = MakeGeometry(spec);
   switch (spec.src.type) {
     case ElementType::kUint8: return PrepareInteger<uint8_t>(spec, g);
@@ -208,7 +280,10 @@ PreparedPtr PreparePooling(const PoolingSpec& spec, const PrepareContext&) {
     case ElementType::kFloat32: break;
     default: return nullptr;
   }
-  if (spec.kind == PoolingSpec::Kind::kMax) return Make(g, MaxOf<float>{});
+  if (spec.kind == PoolingSpec::Kind::kMax) return MakeMax<float>(spec, g);
+  if (spec.kind == PoolingSpec::Kind::kLp) {
+    return spec.p >= 1 ? Make(g, Norm{spec.p}) : nullptr;
+  }
   return Make(g, FloatAverage{spec.kind == PoolingSpec::Kind::kAverageIncludePad});
 }
 

@@ -32,4 +32,12 @@ absl::StatusOr<std::vector<TensorPtr>> RunDynamic(const Compress& op,
 absl::StatusOr<std::vector<TensorPtr>> RunDynamic(const Unique& op,
                                                   std::span<const Tensor* const> inputs);
 
+// dynamic_non_max_suppression.cc
+
+// [selected], int64 [K, 3] of batch, class and box, in the order of batches, then classes, then
+// falling scores (of equal ones the smaller index first). A box is dropped if its overlap with a
+// selected one exceeds the threshold.
+absl::StatusOr<std::vector<TensorPtr>> RunDynamic(const NonMaxSuppression& select,
+                                                  std::span<const Tensor* const> inputs);
+
 }  // namespace fourfold::graph

@@ -5,6 +5,7 @@
 
 #include "server/base/status_macros.h"
 #include "server/graph/infer_node.h"
+#include "server/graph/resize_geometry.h"
 #include "server/graph/shapes.h"
 
 namespace fourfold::graph {
@@ -152,44 +153,25 @@ absl::StatusOr<Inferred> InferPad(const NodeView& view) {
   return result;
 }
 
-absl::StatusOr<Inferred> InferResize(const NodeView& view) {
+absl::StatusOr<Inferred> InferResize(const NodeView& view, const Resize& resize) {
   RETURN_IF_ERROR(view.RequireInputs(1));
   Inferred result{view.type(0), std::nullopt};
   if (!view.has(1) && !view.has(2))
     return view.Error("has neither scales nor sizes, wanted one of them");
   if (!view.shape(0)) return result;
-  const Shape& x = *view.shape(0);
-  Shape shape(x.size(), kUnknownDim);
+  const auto constant = [&](size_t i) {
+    return view.has(i) ? view.value(i).constant.get() : nullptr;
+  };
+  ResizeInputs inputs = ReadResizeInputs(constant(1), nullptr, constant(3));
   if (view.has(2)) {
     const std::optional<KnownIntegers> sizes = view.integers(2);
-    if (sizes && sizes->size() != x.size()) {
-      return view.Error("got ", sizes->size(), " sizes for ", view.Text(0), ", wanted ", x.size());
-    }
-    for (size_t i = 0; sizes && i < x.size(); ++i) shape[i] = (*sizes)[i].value_or(kUnknownDim);
-    for (int64_t dim : shape) {
-      if (dim < kUnknownDim)
-        return view.Error("got sizes ", ShapeText(shape), ", wanted none below 0");
-    }
-  } else if (const TensorPtr& scales = view.value(1).constant; scales != nullptr) {
-    const std::vector<float> factors = scales->ToFloat();
-    if (factors.size() != x.size()) {
-      return view.Error("got ", factors.size(), " scales for ", view.Text(0), ", wanted ",
-                        x.size());
-    }
-    for (size_t i = 0; i < x.size(); ++i) {
-      if (!(factors[i] > 0.0f) || factors[i] > 65536.0f) {
-        return view.Error("got scale ", factors[i], " in dimension ", i,
-                          ", wanted one above 0 and up to 65536");
-      }
-      if (x[i] == kUnknownDim) {
-        shape[i] = factors[i] == 1.0f ? x[i] : kUnknownDim;
-      } else {
-        shape[i] = static_cast<int64_t>(
-            std::floor(static_cast<double>(x[i]) * static_cast<double>(factors[i])));
-      }
-    }
+    if (sizes && !sizes->empty()) inputs.sizes = *sizes;
   }
-  result.shape = std::move(shape);
+  const absl::StatusOr<ResizeGeometry> geometry = ResolveResize(resize, *view.shape(0), inputs);
+  if (!geometry.ok()) {
+    return view.Error(geometry.status().message(), ", for ", view.Text(0));
+  }
+  result.shape = geometry->dims;
   return result;
 }
 

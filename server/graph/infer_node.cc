@@ -259,7 +259,7 @@ absl::StatusOr<std::vector<Inferred>> InferOutputs(const NodeView& view) {
   return std::visit(
       Overloaded{[&](const Conv& op) { return One(InferConv(view, op)); },
                  [&](const MatMul& op) { return One(InferMatMul(view, op)); },
-                 [&](const Pool& op) { return One(InferPool(view, op)); },
+                 [&](const Pool& op) { return InferPool(view, op); },
                  [&](const BatchNorm&) { return One(InferBatchNorm(view)); },
                  [&](const Eltwise&) { return One(SameAsInput(view)); },
                  [&](const Binary&) { return One(InferBinary(view)); },
@@ -267,7 +267,7 @@ absl::StatusOr<std::vector<Inferred>> InferOutputs(const NodeView& view) {
                  [&](const Concat& op) { return One(InferConcat(view, op)); },
                  [&](const Reduce& op) { return One(InferReduce(view, op)); },
                  [&](const Pad&) { return One(InferPad(view)); },
-                 [&](const Resize&) { return One(InferResize(view)); },
+                 [&](const Resize& op) { return One(InferResize(view, op)); },
                  [&](const Transpose& op) { return One(InferTranspose(view, op)); },
                  [&](const Reshape& op) { return One(InferReshape(view, op)); },
                  [&](const Flatten& op) { return One(InferFlatten(view, op)); },

@@ -101,19 +101,32 @@ absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Unique& 
 absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const IntegerConv& conv);
 absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const IntegerMatMul& matmul);
 
+// infer_image.cc
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const ConvTranspose& conv);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const GridSample& sample);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const MaxRoiPool& pool);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const MaxUnpool& unpool);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const NonMaxSuppression& select);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const RoiAlign& align);
+
+// infer_normalization.cc
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const LocalResponseNorm& norm);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const LpNormalization& norm);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Normalization& norm);
+
 absl::StatusOr<Inferred> InferConv(const NodeView& view, const Conv& conv);
 // Of a convolution of inputs 0 and 1, and of a product of them; nothing where not even the rank is
 // known.
 absl::StatusOr<std::optional<Shape>> ConvolvedShape(const NodeView& view, const Window& window,
                                                     int64_t groups);
 absl::StatusOr<std::optional<Shape>> MultipliedShape(const NodeView& view, const MatMul& matmul);
-absl::StatusOr<Inferred> InferPool(const NodeView& view, const Pool& pool);
+absl::StatusOr<std::vector<Inferred>> InferPool(const NodeView& view, const Pool& pool);
 absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul);
 
 absl::StatusOr<Inferred> InferConcat(const NodeView& view, const Concat& concat);
 absl::StatusOr<Inferred> InferReduce(const NodeView& view, const Reduce& reduce);
 absl::StatusOr<Inferred> InferPad(const NodeView& view);
-absl::StatusOr<Inferred> InferResize(const NodeView& view);
+absl::StatusOr<Inferred> InferResize(const NodeView& view, const Resize& resize);
 absl::StatusOr<Inferred> InferTranspose(const NodeView& view, const Transpose& transpose);
 absl::StatusOr<Inferred> InferReshape(const NodeView& view, const Reshape& reshape);
 absl::StatusOr<Inferred> InferFlatten(const NodeView& view, const Flatten& flatten);

@@ -164,17 +164,22 @@ absl::StatusOr<Inferred> InferConv(const NodeView& view, const Conv& conv) {
   return result;
 }
 
-absl::StatusOr<Inferred> InferPool(const NodeView& view, const Pool& pool) {
+absl::StatusOr<std::vector<Inferred>> InferPool(const NodeView& view, const Pool& pool) {
   RETURN_IF_ERROR(view.RequireInputs(1));
-  Inferred result{view.type(0), std::nullopt};
-  if (!view.shape(0)) return result;
+  const bool maximum = pool.kind == Pool::Kind::kMax;
+  const auto outputs = [&](std::optional<Shape> shape) {
+    std::vector<Inferred> result{{view.type(0), shape}};
+    if (maximum && !pool.global) result.push_back({DataType::kInt64, std::move(shape)});
+    return result;
+  };
+  if (!view.shape(0)) return outputs(std::nullopt);
   const Shape& x = *view.shape(0);
   if (x.size() < 3) return view.Error("got ", view.Text(0), ", wanted batch, channels and space");
   if (pool.global) {
-    result.shape = Shape(x.size(), 1);
-    (*result.shape)[0] = x[0];
-    (*result.shape)[1] = x[1];
-    return result;
+    Shape shape(x.size(), 1);
+    shape[0] = x[0];
+    shape[1] = x[1];
+    return outputs(shape);
   }
   if (pool.window.kernel.size() != x.size() - 2) {
     return view.Error("got kernel ", ListText(pool.window.kernel), " for ", view.Text(0),
@@ -183,8 +188,7 @@ absl::StatusOr<Inferred> InferPool(const NodeView& view, const Pool& pool) {
   ASSIGN_OR_RETURN(Shape shape,
                    WindowedShape(view, pool.window, pool.window.kernel, pool.ceil_mode));
   shape[1] = x[1];
-  result.shape = std::move(shape);
-  return result;
+  return outputs(shape);
 }
 
 }  // namespace fourfold::graph

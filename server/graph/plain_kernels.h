@@ -76,4 +76,19 @@ PlainKernel PlainOf(const PlainCall& call, const IntegerConv& conv,
 PlainKernel PlainOf(const PlainCall& call, const IntegerMatMul& matmul,
                     const kernels::PrepareContext& context);
 
+// plain_image.cc
+PlainKernel PlainOf(const PlainCall&, const Conv&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const ConvTranspose&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const GridSample&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const MaxRoiPool&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const MaxUnpool&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Pool&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Resize&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const RoiAlign&, const kernels::PrepareContext&);
+
+// plain_normalization.cc
+PlainKernel PlainOf(const PlainCall&, const LocalResponseNorm&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const LpNormalization&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Normalization&, const kernels::PrepareContext&);
+
 }  // namespace fourfold::graph

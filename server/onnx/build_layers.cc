@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/onnx/builders.h"
+#include "server/onnx/shared_attributes.h"
 
 namespace fourfold::onnx {
 namespace {
@@ -24,7 +25,44 @@ absl::Status CheckAtLeast(const std::vector<int64_t>& numbers, int64_t least, co
   return absl::OkStatus();
 }
 
-// The attributes that convolution and pooling share.
+bool IsFloat(const TensorPtr& tensor) {
+  return tensor && tensor->type() == graph::DataType::kFloat32;
+}
+
+TensorPtr Scaled(const Tensor& tensor, float factor) {
+  std::vector<float> elements = tensor.ToFloat();
+  for (float& element : elements) element *= factor;
+  return Tensor::Of(tensor.type(), tensor.shape(), elements);
+}
+
+// input(i) times `factor`: a constant where it is one, else behind a multiplication.
+ValueId ScaledInput(NodeBuilder& node, int i, float factor, const std::string& name) {
+  if (factor == 1.0f) return node.input(i);
+  if (TensorPtr constant = node.Constant(i); IsFloat(constant)) {
+    return node.NewConstant(name, Scaled(*constant, factor));
+  }
+  const ValueId product = node.NewValue(name);
+  node.Emit(graph::Binary{.operation = graph::Binary::Operation::kMul, .activation = {}},
+            {node.input(i), node.NewScalar(name + "_factor", factor)}, {product});
+  return product;
+}
+
+// Whether a Gemm's C is a row that is added to every row of the product, whose width is `columns`
+// where that is known.
+bool IsRow(const std::optional<Shape>& shape, int64_t columns) {
+  if (!shape || shape->empty() || shape->size() > 2) return false;
+  if (shape->size() == 2 && shape->front() != 1) return false;
+  return columns > 0 ? shape->back() == columns : shape->back() > 1;
+}
+
+absl::Status ReadNorm(Attributes& attributes, graph::Pool& pool) {
+  pool.p = attributes.Int("p", 2);
+  if (pool.p >= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("attribute \"p\" is ", pool.p));
+}
+
+}  // namespace
+
 absl::StatusOr<Window> ReadWindow(Attributes& attributes) {
   Window window;
   window.kernel = attributes.Ints("kernel_shape");
@@ -179,17 +217,23 @@ absl::StatusOr<graph::Pool> ReadPool(NodeBuilder& node, graph::Pool::Kind kind) 
   pool.kind = kind;
   ASSIGN_OR_RETURN(pool.window, ReadWindow(attributes));
   pool.ceil_mode = attributes.Int("ceil_mode", 0) != 0;
-  if (kind == graph::Pool::Kind::kAverage) {
-    pool.count_include_pad = attributes.Int("count_include_pad", 0) != 0;
-  } else {
-    attributes.Ignore("storage_order");  // of the indices, which we do not make
+  switch (kind) {
+    case graph::Pool::Kind::kMax:
+      pool.column_major = attributes.Int("storage_order", 0) != 0;
+      break;
+    case graph::Pool::Kind::kAverage:
+      pool.count_include_pad = attributes.Int("count_include_pad", 0) != 0;
+      break;
+    case graph::Pool::Kind::kLp: RETURN_IF_ERROR(ReadNorm(attributes, pool)); break;
   }
   return pool;
 }
 
 absl::Status BuildPool(NodeBuilder& node, graph::Pool::Kind kind) {
   ASSIGN_OR_RETURN(const graph::Pool pool, ReadPool(node, kind));
-  node.Emit(pool, {node.input(0)});
+  std::vector<ValueId> outputs = {node.output(0)};
+  if (node.reads_output(1)) outputs.push_back(node.output(1));
+  node.Emit(pool, {node.input(0)}, outputs);
   return absl::OkStatus();
 }
 
@@ -197,16 +241,8 @@ absl::Status BuildGlobalPool(NodeBuilder& node, graph::Pool::Kind kind) {
   graph::Pool pool;
   pool.kind = kind;
   pool.global = true;
+  if (kind == graph::Pool::Kind::kLp) RETURN_IF_ERROR(ReadNorm(node.attributes(), pool));
   node.Emit(pool, {node.input(0)});
-  return absl::OkStatus();
-}
-
-absl::Status BuildBatchNormalization(NodeBuilder& node) {
-  Attributes& attributes = node.attributes();
-  attributes.Ignore("momentum");
-  if (attributes.Int("spatial", 1) == 0) return absl::UnimplementedError("spatial 0");
-  if (attributes.Int("training_mode", 0) != 0) return absl::UnimplementedError("training_mode 1");
-  node.Emit(graph::BatchNorm{.epsilon = attributes.Float("epsilon", 1e-5f)}, node.inputs());
   return absl::OkStatus();
 }
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/onnx/builders.h"
+#include "server/onnx/shared_attributes.h"
 
 namespace fourfold::onnx {
 namespace {
@@ -12,17 +13,6 @@ namespace {
 using graph::kNoValue;
 using graph::TensorPtr;
 using graph::ValueId;
-
-// The entry of a list of names that an attribute has; UNIMPLEMENTED for any other.
-template <typename T>
-absl::StatusOr<T> Choice(NodeBuilder& node, const std::string& name, const std::string& fallback,
-                         std::initializer_list<std::pair<const char*, T>> choices) {
-  const std::string got = node.attributes().String(name, fallback);
-  for (const auto& [text, value] : choices) {
-    if (got == text) return value;
-  }
-  return absl::UnimplementedError(absl::StrCat(name, " ", Quoted(got)));
-}
 
 absl::StatusOr<graph::Pad> ReadPadMode(NodeBuilder& node) {
   using Mode = graph::Pad::Mode;
@@ -32,22 +22,6 @@ absl::StatusOr<graph::Pad> ReadPadMode(NodeBuilder& node) {
                                                   {"edge", Mode::kEdge},
                                                   {"wrap", Mode::kWrap}}));
   return graph::Pad{.mode = mode};
-}
-
-absl::StatusOr<graph::Resize::Mode> ReadResizeMode(NodeBuilder& node) {
-  using Mode = graph::Resize::Mode;
-  return Choice<Mode>(node, "mode", "nearest",
-                      {{"nearest", Mode::kNearest}, {"linear", Mode::kLinear}});
-}
-
-// Resize before opset 11 and Upsample: x[floor(i / scale)], or linear between such points.
-absl::Status EmitUpsample(NodeBuilder& node, ValueId scales) {
-  graph::Resize resize;
-  ASSIGN_OR_RETURN(resize.mode, ReadResizeMode(node));
-  resize.coordinates = graph::Resize::Coordinates::kAsymmetric;
-  resize.nearest = graph::Resize::Nearest::kFloor;
-  node.Emit(resize, {node.input(0), scales});
-  return absl::OkStatus();
 }
 
 void EmitSlice(NodeBuilder& node, ValueId starts, ValueId ends, int64_t axis, int output) {
@@ -171,51 +145,6 @@ absl::Status BuildPadInputs(NodeBuilder& node) {
   node.Emit(pad, node.inputs());
   return absl::OkStatus();
 }
-
-absl::Status BuildResize10(NodeBuilder& node) { return EmitUpsample(node, node.input(1)); }
-
-absl::Status BuildResize(NodeBuilder& node) {
-  using Coordinates = graph::Resize::Coordinates;
-  using Nearest = graph::Resize::Nearest;
-  Attributes& attributes = node.attributes();
-  graph::Resize resize;
-  ASSIGN_OR_RETURN(resize.mode, ReadResizeMode(node));
-  ASSIGN_OR_RETURN(resize.coordinates,
-                   Choice<Coordinates>(node, "coordinate_transformation_mode", "half_pixel",
-                                       {{"half_pixel", Coordinates::kHalfPixel},
-                                        {"pytorch_half_pixel", Coordinates::kPytorchHalfPixel},
-                                        {"align_corners", Coordinates::kAlignCorners},
-                                        {"asymmetric", Coordinates::kAsymmetric}}));
-  ASSIGN_OR_RETURN(resize.nearest,
-                   Choice<Nearest>(node, "nearest_mode", "round_prefer_floor",
-                                   {{"round_prefer_floor", Nearest::kRoundPreferFloor},
-                                    {"round_prefer_ceil", Nearest::kRoundPreferCeil},
-                                    {"floor", Nearest::kFloor},
-                                    {"ceil", Nearest::kCeil}}));
-  attributes.Ignore("cubic_coeff_a");        // of mode cubic
-  attributes.Ignore("extrapolation_value");  // of tf_crop_and_resize
-  if (attributes.Int("exclude_outside", 0) != 0)
-    return absl::UnimplementedError("exclude_outside 1");
-  if (attributes.Int("antialias", 0) != 0) return absl::UnimplementedError("antialias 1");
-  const std::string policy = attributes.String("keep_aspect_ratio_policy", "stretch");
-  if (policy != "stretch") {
-    return absl::UnimplementedError(absl::StrCat("keep_aspect_ratio_policy ", Quoted(policy)));
-  }
-  const TensorPtr scales = node.Constant(2);
-  const bool by_scales = node.has_input(2) && !(scales && scales->count() == 0);
-  if (by_scales == node.has_input(3)) {
-    return absl::InvalidArgumentError("wants either scales or sizes");
-  }
-  node.Emit(resize, {node.input(0), by_scales ? node.input(2) : kNoValue, node.input(3)});
-  return absl::OkStatus();
-}
-
-absl::Status BuildUpsampleAttributes(NodeBuilder& node) {
-  node.attributes().Require("scales");
-  return EmitUpsample(node, node.NewFloats("scales", node.attributes().Floats("scales")));
-}
-
-absl::Status BuildUpsampleInputs(NodeBuilder& node) { return EmitUpsample(node, node.input(1)); }
 
 absl::Status BuildTranspose(NodeBuilder& node) {
   node.Emit(graph::Transpose{.permutation = node.attributes().Ints("perm")}, {node.input(0)});

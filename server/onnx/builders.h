@@ -16,8 +16,28 @@ absl::Status BuildGemm(NodeBuilder& node);
 absl::Status BuildMatMul(NodeBuilder& node);
 absl::Status BuildPool(NodeBuilder& node, graph::Pool::Kind kind);
 absl::Status BuildGlobalPool(NodeBuilder& node, graph::Pool::Kind kind);
-absl::Status BuildBatchNormalization(NodeBuilder& node);
 absl::Status BuildDropout(NodeBuilder& node);
+
+// build_image.cc
+absl::Status BuildAffineGrid(NodeBuilder& node);
+absl::Status BuildConvTranspose(NodeBuilder& node);
+absl::Status BuildGridSample(NodeBuilder& node);
+absl::Status BuildMaxRoiPool(NodeBuilder& node);
+absl::Status BuildMaxUnpool(NodeBuilder& node);
+absl::Status BuildNonMaxSuppression(NodeBuilder& node);
+absl::Status BuildResize(NodeBuilder& node);
+absl::Status BuildResize10(NodeBuilder& node);
+absl::Status BuildRoiAlign(NodeBuilder& node);
+absl::Status BuildUpsampleAttributes(NodeBuilder& node);
+absl::Status BuildUpsampleInputs(NodeBuilder& node);
+
+// build_normalization.cc
+absl::Status BuildBatchNormalization(NodeBuilder& node);
+absl::Status BuildGroupNormalization(NodeBuilder& node);
+absl::Status BuildInstanceNormalization(NodeBuilder& node);
+absl::Status BuildLayerNormalization(NodeBuilder& node);
+absl::Status BuildLocalResponseNorm(NodeBuilder& node);
+absl::Status BuildLpNormalization(NodeBuilder& node);
 
 // build_arithmetic.cc
 absl::Status BuildEltwise(NodeBuilder& node, graph::Eltwise::Function function);
@@ -37,10 +57,6 @@ absl::Status BuildReduceInput(NodeBuilder& node, graph::Reduce::Operation operat
 absl::Status BuildConcat(NodeBuilder& node);
 absl::Status BuildPadAttributes(NodeBuilder& node);
 absl::Status BuildPadInputs(NodeBuilder& node);
-absl::Status BuildResize10(NodeBuilder& node);
-absl::Status BuildResize(NodeBuilder& node);
-absl::Status BuildUpsampleAttributes(NodeBuilder& node);
-absl::Status BuildUpsampleInputs(NodeBuilder& node);
 absl::Status BuildTranspose(NodeBuilder& node);
 absl::Status BuildReshape(NodeBuilder& node);
 absl::Status BuildFlatten(NodeBuilder& node);

@@ -32,7 +32,7 @@ size_t ConstantBytes(const graph::Graph& graph, std::set<const graph::Tensor*>& 
 
 absl::StatusOr<std::string> Export(const graph::Graph& graph, const ExportOptions& options) {
   const int64_t version = OpsetOf(graph);
-  const int64_t ir_version = version <= 14 ? 7 : version <= 18 ? 8 : 9;
+  const int64_t ir_version = version <= 14 ? 7 : version <= 18 ? 8 : version <= 20 ? 9 : 10;
   ::onnx::ModelProto model;
   model.set_ir_version(ir_version);
   model.set_producer_name("fourfold");

@@ -7,6 +7,7 @@
 #include "server/base/status_macros.h"
 #include "server/onnx/element_type.h"
 #include "server/onnx/export_activation.h"
+#include "server/onnx/export_families.h"
 #include "server/onnx/export_movement.h"
 #include "server/onnx/export_recurrent.h"
 #include "server/onnx/exporter.h"
@@ -20,32 +21,14 @@ using graph::Tensor;
 using graph::ValueId;
 using kernels::Activation;
 
-absl::Status Inexpressible(absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat("no opset has ", what));
-}
-
-void SetWindow(::onnx::NodeProto& node, const graph::Window& window) {
-  if (!window.kernel.empty()) SetInts(node, "kernel_shape", window.kernel);
-  if (!window.strides.empty()) SetInts(node, "strides", window.strides);
-  if (!window.dilations.empty()) SetInts(node, "dilations", window.dilations);
-  switch (window.auto_pad) {
-    case graph::AutoPad::kExplicit:
-      if (!window.pads.empty()) SetInts(node, "pads", window.pads);
-      break;
-    case graph::AutoPad::kSameUpper: SetString(node, "auto_pad", "SAME_UPPER"); break;
-    case graph::AutoPad::kSameLower: SetString(node, "auto_pad", "SAME_LOWER"); break;
-    case graph::AutoPad::kValid: SetString(node, "auto_pad", "VALID"); break;
-  }
-}
-
 // One operation at a time; the functions are named after what they are given.
 class Operations {
  public:
   Operations(Exporter& exporter, const Node& node) : e_(exporter), node_(node) {}
 
   template <typename Operation>
-  absl::Status operator()(const Operation&) {
-    return Inexpressible(graph::OperationName(node_.operation));
+  absl::Status operator()(const Operation& operation) {
+    return ExportOf(e_, node_, operation);
   }
 
   template <typename Operation>
@@ -94,23 +77,6 @@ class Operations {
 
   absl::Status operator()(const graph::Recurrent& recurrent) {
     return ExportRecurrent(e_, node_, recurrent);
-  }
-
-  absl::Status operator()(const graph::Pool& pool) {
-    const bool average = pool.kind == graph::Pool::Kind::kAverage;
-    if (pool.global) return Simple(average ? "GlobalAveragePool" : "GlobalMaxPool");
-    graph::Window window = pool.window;
-    if (average) {
-      for (int64_t dilation : window.dilations) {
-        if (dilation != 1) return Inexpressible("dilated AveragePool");
-      }
-      window.dilations.clear();
-    }
-    ::onnx::NodeProto& proto = Add(average ? "AveragePool" : "MaxPool", e_.ReadAll(node_));
-    SetWindow(proto, window);
-    if (pool.ceil_mode) SetInt(proto, "ceil_mode", 1);
-    if (average && pool.count_include_pad) SetInt(proto, "count_include_pad", 1);
-    return absl::OkStatus();
   }
 
   absl::Status operator()(const graph::BatchNorm& norm) {
@@ -185,156 +151,159 @@ class Operations {
     return absl::OkStatus();
   }
 
-  absl::Status operator()(const graph::Resize& resize) {
-    static constexpr const char* kModes[] = {"nearest", "linear"};
-    static constexpr const char* kCoordinates[] = {"half_pixel", "pytorch_half_pixel",
-                                                   "align_corners", "asymmetric"};
-    static constexpr const char* kNearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor",
-                                               "ceil"};
-    ::onnx::NodeProto& proto =
-        Add("Resize", {e_.Read(node_, 0), "", e_.Read(node_, 1), e_.Read(node_, 2)});
-    SetString(proto, "mode", kModes[static_cast<size_t>(resize.mode)]);
-    SetString(proto, "coordinate_transformation_mode",
-              kCoordinates[static_cast<size_t>(resize.coordinates)]);
-    SetString(proto, "nearest_mode", kNearest[static_cast<size_t>(resize.nearest)]);
-    return absl::OkStatus();
+  return absl::OkStatus();
+}
+
+absl::Status
+operator()(const graph::Transpose& transpose) {
+  ::onnx::NodeProto& proto = Add("Transpose", e_.ReadAll(node_));
+  if (!transpose.permutation.empty()) SetInts(proto, "perm", transpose.permutation);
+  return absl::OkStatus();
+}
+
+absl::Status operator()(const graph::Reshape& reshape) {
+  ::onnx::NodeProto& proto = Add("Reshape", e_.ReadAll(node_));
+  if (reshape.allow_zero) SetInt(proto, "allowzero", 1);
+  return absl::OkStatus();
+}
+
+absl::Status operator()(const graph::Flatten& flatten) {
+  SetInt(Add("Flatten", e_.ReadAll(node_)), "axis", flatten.axis);
+  return absl::OkStatus();
+}
+
+absl::Status operator()(const graph::Squeeze&) { return Simple("Squeeze"); }
+absl::Status operator()(const graph::Unsqueeze&) { return Simple("Unsqueeze"); }
+absl::Status operator()(const graph::Slice&) { return Simple("Slice"); }
+absl::Status operator()(const graph::Expand&) { return Simple("Expand"); }
+absl::Status operator()(const graph::Identity&) { return Simple("Identity"); }
+
+absl::Status operator()(const graph::Gather& gather) {
+  SetInt(Add("Gather", e_.ReadAll(node_)), "axis", gather.axis);
+  return absl::OkStatus();
+}
+
+absl::Status operator()(const graph::ShapeOf& shape) {
+  if (shape.start == 0 && !shape.end) return Simple("Shape");
+  const std::string all = e_.Temporary(node_, "all");
+  e_.AddNode("Shape", node_.name, {e_.Read(node_, 0)}, {all});
+  const std::string start = e_.AddInt64s(node_, "start", {shape.start});
+  const std::string end =
+      e_.AddInt64s(node_, "end", {shape.end.value_or(std::numeric_limits<int64_t>::max())});
+  e_.AddNode("Slice", node_.name + "_slice", {all, start, end}, {e_.Write(node_)});
+  return absl::OkStatus();
+}
+
+absl::Status operator()(const graph::ConstantOfShape& constant) {
+  ::onnx::NodeProto& proto = Add("ConstantOfShape", e_.ReadAll(node_));
+  ::onnx::AttributeProto& value = *proto.add_attribute();
+  value.set_name("value");
+  value.set_type(::onnx::AttributeProto::TENSOR);
+  // ONNX wants a vector of one element.
+  FillTensor(*Tensor::Copy(
+                 constant.value->type(), {1},
+                 {static_cast<const std::byte*>(constant.value->data()), constant.value->bytes()}),
+             *value.mutable_t());
+  return absl::OkStatus();
+}
+
+absl::Status operator()(const graph::If& branches) { return ExportIf(e_, node_, branches); }
+absl::Status operator()(const graph::Loop& loop) { return ExportLoop(e_, node_, loop); }
+absl::Status operator()(const graph::Scan& scan) { return ExportScan(e_, node_, scan); }
+
+absl::Status operator()(const graph::Cast& cast) {
+  SetInt(Add("Cast", e_.ReadAll(node_)), "to", OnnxElementType(cast.to));
+  return absl::OkStatus();
+}
+
+// The ONNX forms, as they were imported.
+absl::Status operator()(const graph::Quantize& quantize) {
+  SetInt(Add("QuantizeLinear", e_.ReadAll(node_)), "axis", quantize.axis);
+  return absl::OkStatus();
+}
+absl::Status operator()(const graph::Dequantize& dequantize) {
+  SetInt(Add("DequantizeLinear", e_.ReadAll(node_)), "axis", dequantize.axis);
+  return absl::OkStatus();
+}
+absl::Status operator()(const graph::DynamicQuantize&) {
+  e_.AddNode("DynamicQuantizeLinear", node_.name, e_.ReadAll(node_),
+             {e_.Write(node_, 0), e_.Write(node_, 1), e_.Write(node_, 2)});
+  return absl::OkStatus();
+}
+
+private:
+// What follows the main ONNX node of a fused one: a residual, an activation, both, or nothing.
+struct Stages {
+  std::string first;   // what the main node writes
+  std::string second;  // what the residual's Add writes
+};
+
+Stages After(const Activation& activation, bool residual) {
+  const bool active = activation.kind != Activation::Kind::kNone;
+  Stages stages;
+  written_ = e_.Write(node_);
+  stages.second = active ? e_.Temporary(node_, "inactive") : written_;
+  stages.first = residual ? e_.Temporary(node_, "sum") : stages.second;
+  return stages;
+}
+
+absl::Status Finish(const Stages& stages, const std::string& residual,
+                    const Activation& activation) {
+  if (!residual.empty()) {
+    e_.AddNode("Add", node_.name + "_residual", {stages.first, residual}, {stages.second});
   }
-
-  absl::Status operator()(const graph::Transpose& transpose) {
-    ::onnx::NodeProto& proto = Add("Transpose", e_.ReadAll(node_));
-    if (!transpose.permutation.empty()) SetInts(proto, "perm", transpose.permutation);
-    return absl::OkStatus();
+  if (activation.kind != Activation::Kind::kNone) {
+    ExportActivation(e_, node_, node_.name + "_activation", activation, stages.second, written_);
   }
+  return absl::OkStatus();
+}
 
-  absl::Status operator()(const graph::Reshape& reshape) {
-    ::onnx::NodeProto& proto = Add("Reshape", e_.ReadAll(node_));
-    if (reshape.allow_zero) SetInt(proto, "allowzero", 1);
-    return absl::OkStatus();
+::onnx::NodeProto& Add(const std::string& op_type, Exporter::Names inputs) {
+  return e_.AddNode(op_type, node_.name, std::move(inputs), {e_.Write(node_)});
+}
+
+absl::Status Simple(const std::string& op_type) {
+  Add(op_type, e_.ReadAll(node_));
+  return absl::OkStatus();
+}
+
+// An input with its last two dimensions swapped, if it has to be.
+absl::StatusOr<std::string> Transposed(size_t i, bool transpose, const std::string& name) {
+  const std::string input = e_.Read(node_, i);
+  if (!transpose) return input;
+  const auto& shape = e_.graph().value(node_.inputs[i]).shape;
+  if (!shape || shape->size() < 2) {
+    return absl::InvalidArgumentError(absl::StrCat("the rank of its ", name, " is not known"));
   }
+  std::vector<int64_t> permutation;
+  for (size_t d = 0; d < shape->size(); ++d) permutation.push_back(static_cast<int64_t>(d));
+  std::swap(permutation[shape->size() - 1], permutation[shape->size() - 2]);
+  const std::string result = e_.Temporary(node_, name);
+  SetInts(e_.AddNode("Transpose", absl::StrCat(node_.name, "_", name), {input}, {result}), "perm",
+          permutation);
+  return result;
+}
 
-  absl::Status operator()(const graph::Flatten& flatten) {
-    SetInt(Add("Flatten", e_.ReadAll(node_)), "axis", flatten.axis);
-    return absl::OkStatus();
-  }
-
-  absl::Status operator()(const graph::Squeeze&) { return Simple("Squeeze"); }
-  absl::Status operator()(const graph::Unsqueeze&) { return Simple("Unsqueeze"); }
-  absl::Status operator()(const graph::Slice&) { return Simple("Slice"); }
-  absl::Status operator()(const graph::Expand&) { return Simple("Expand"); }
-  absl::Status operator()(const graph::Identity&) { return Simple("Identity"); }
-
-  absl::Status operator()(const graph::Gather& gather) {
-    SetInt(Add("Gather", e_.ReadAll(node_)), "axis", gather.axis);
-    return absl::OkStatus();
-  }
-
-  absl::Status operator()(const graph::ShapeOf& shape) {
-    if (shape.start == 0 && !shape.end) return Simple("Shape");
-    const std::string all = e_.Temporary(node_, "all");
-    e_.AddNode("Shape", node_.name, {e_.Read(node_, 0)}, {all});
-    const std::string start = e_.AddInt64s(node_, "start", {shape.start});
-    const std::string end =
-        e_.AddInt64s(node_, "end", {shape.end.value_or(std::numeric_limits<int64_t>::max())});
-    e_.AddNode("Slice", node_.name + "_slice", {all, start, end}, {e_.Write(node_)});
-    return absl::OkStatus();
-  }
-
-  absl::Status operator()(const graph::ConstantOfShape& constant) {
-    ::onnx::NodeProto& proto = Add("ConstantOfShape", e_.ReadAll(node_));
-    ::onnx::AttributeProto& value = *proto.add_attribute();
-    value.set_name("value");
-    value.set_type(::onnx::AttributeProto::TENSOR);
-    // ONNX wants a vector of one element.
-    FillTensor(*Tensor::Copy(constant.value->type(), {1},
-                             {static_cast<const std::byte*>(constant.value->data()),
-                              constant.value->bytes()}),
-               *value.mutable_t());
-    return absl::OkStatus();
-  }
-
-  absl::Status operator()(const graph::If& branches) { return ExportIf(e_, node_, branches); }
-  absl::Status operator()(const graph::Loop& loop) { return ExportLoop(e_, node_, loop); }
-  absl::Status operator()(const graph::Scan& scan) { return ExportScan(e_, node_, scan); }
-
-  absl::Status operator()(const graph::Cast& cast) {
-    SetInt(Add("Cast", e_.ReadAll(node_)), "to", OnnxElementType(cast.to));
-    return absl::OkStatus();
-  }
-
-  // The ONNX forms, as they were imported.
-  absl::Status operator()(const graph::Quantize& quantize) {
-    SetInt(Add("QuantizeLinear", e_.ReadAll(node_)), "axis", quantize.axis);
-    return absl::OkStatus();
-  }
-  absl::Status operator()(const graph::Dequantize& dequantize) {
-    SetInt(Add("DequantizeLinear", e_.ReadAll(node_)), "axis", dequantize.axis);
-    return absl::OkStatus();
-  }
-  absl::Status operator()(const graph::DynamicQuantize&) {
-    e_.AddNode("DynamicQuantizeLinear", node_.name, e_.ReadAll(node_),
-               {e_.Write(node_, 0), e_.Write(node_, 1), e_.Write(node_, 2)});
-    return absl::OkStatus();
-  }
-
- private:
-  // What follows the main ONNX node of a fused one: a residual, an activation, both, or nothing.
-  struct Stages {
-    std::string first;   // what the main node writes
-    std::string second;  // what the residual's Add writes
-  };
-
-  Stages After(const Activation& activation, bool residual) {
-    const bool active = activation.kind != Activation::Kind::kNone;
-    Stages stages;
-    written_ = e_.Write(node_);
-    stages.second = active ? e_.Temporary(node_, "inactive") : written_;
-    stages.first = residual ? e_.Temporary(node_, "sum") : stages.second;
-    return stages;
-  }
-
-  absl::Status Finish(const Stages& stages, const std::string& residual,
-                      const Activation& activation) {
-    if (!residual.empty()) {
-      e_.AddNode("Add", node_.name + "_residual", {stages.first, residual}, {stages.second});
-    }
-    if (activation.kind != Activation::Kind::kNone) {
-      ExportActivation(e_, node_, node_.name + "_activation", activation, stages.second, written_);
-    }
-    return absl::OkStatus();
-  }
-
-  ::onnx::NodeProto& Add(const std::string& op_type, Exporter::Names inputs) {
-    return e_.AddNode(op_type, node_.name, std::move(inputs), {e_.Write(node_)});
-  }
-
-  absl::Status Simple(const std::string& op_type) {
-    Add(op_type, e_.ReadAll(node_));
-    return absl::OkStatus();
-  }
-
-  // An input with its last two dimensions swapped, if it has to be.
-  absl::StatusOr<std::string> Transposed(size_t i, bool transpose, const std::string& name) {
-    const std::string input = e_.Read(node_, i);
-    if (!transpose) return input;
-    const auto& shape = e_.graph().value(node_.inputs[i]).shape;
-    if (!shape || shape->size() < 2) {
-      return absl::InvalidArgumentError(absl::StrCat("the rank of its ", name, " is not known"));
-    }
-    std::vector<int64_t> permutation;
-    for (size_t d = 0; d < shape->size(); ++d) permutation.push_back(static_cast<int64_t>(d));
-    std::swap(permutation[shape->size() - 1], permutation[shape->size() - 2]);
-    const std::string result = e_.Temporary(node_, name);
-    SetInts(e_.AddNode("Transpose", absl::StrCat(node_.name, "_", name), {input}, {result}), "perm",
-            permutation);
-    return result;
-  }
-
-  Exporter& e_;
-  const Node& node_;
-  std::string written_;
+Exporter& e_;
+const Node& node_;
+std::string written_;
 };
 
 }  // namespace
+
+void SetWindow(::onnx::NodeProto& node, const graph::Window& window) {
+  if (!window.kernel.empty()) SetInts(node, "kernel_shape", window.kernel);
+  if (!window.strides.empty()) SetInts(node, "strides", window.strides);
+  if (!window.dilations.empty()) SetInts(node, "dilations", window.dilations);
+  switch (window.auto_pad) {
+    case graph::AutoPad::kExplicit:
+      if (!window.pads.empty()) SetInts(node, "pads", window.pads);
+      break;
+    case graph::AutoPad::kSameUpper: SetString(node, "auto_pad", "SAME_UPPER"); break;
+    case graph::AutoPad::kSameLower: SetString(node, "auto_pad", "SAME_LOWER"); break;
+    case graph::AutoPad::kValid: SetString(node, "auto_pad", "VALID"); break;
+  }
+}
 
 absl::Status ExportOperation(Exporter& exporter, const Node& node) {
   return std::visit(Operations(exporter, node), node.operation);

@@ -68,6 +68,10 @@ class NodeBuilder {
 
   // The value the file names there; a fresh one where it names none.
   graph::ValueId output(int i);
+  // Whether a node or the caller reads it.
+  bool reads_output(int i) const {
+    return i < proto_.output_size() && scope_.read.contains(proto_.output(i));
+  }
 
   // The tensors of an input that is a sequence. INVALID_ARGUMENT: it is a tensor.
   absl::StatusOr<std::vector<graph::ValueId>> Sequence(int i) const;

@@ -22,13 +22,11 @@ struct Restriction {
 constexpr const char* kKnownLength = "sequences and positions known when the model is imported";
 
 constexpr Restriction kRestrictions[] = {
-    {"", "BatchNormalization", "inference only; `spatial` 1"},
+    {"", "BatchNormalization", "`spatial` 1; `training_mode` 1 of a known rank"},
     {"", "Cast", "no strings, 8-bit floats, 4-bit integers"},
     {"", "DequantizeLinear", "no 8-bit floats; scales of blocks and of float16 constant"},
     {"", "Dropout", "inference only"},
     {"", "QuantizeLinear", "no 8-bit floats; scales of blocks, of 4 bits and of float16 constant"},
-    {"", "Resize",
-     "no cubic interpolation, `antialias`, `exclude_outside`; `keep_aspect_ratio_policy` stretch"},
     {"", "ConcatFromSequence", kKnownLength},
     {"", "SequenceAt", kKnownLength},
     {"", "SequenceConstruct", kKnownLength},

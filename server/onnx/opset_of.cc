@@ -5,8 +5,43 @@
 #include "server/graph/contents.h"
 
 namespace fourfold::onnx {
+namespace {
+
+bool IsDilated(const graph::Window& window) {
+  return std::any_of(window.dilations.begin(), window.dilations.end(),
+                     [](int64_t dilation) { return dilation != 1; });
+}
+
+int64_t Of(const graph::Normalization& norm) {
+  switch (norm.kind) {
+    case graph::Normalization::Kind::kLayer: return 17;
+    case graph::Normalization::Kind::kGroup: return 21;  // with a scale per channel
+    default: return kExportOpset;
+  }
+}
+
+int64_t Of(const graph::Pool& pool) {
+  using Kind = graph::Pool::Kind;
+  if (pool.kind == Kind::kAverage && IsDilated(pool.window)) return 19;
+  const bool newer = pool.ceil_mode || IsDilated(pool.window);
+  return pool.kind == Kind::kLp && newer ? 18 : kExportOpset;
+}
+
+int64_t Of(const graph::Resize& resize) {
+  if (resize.coordinates == graph::Resize::Coordinates::kHalfPixelSymmetric) return 19;
+  const bool newer =
+      resize.antialias || !resize.axes.empty() || resize.aspect != graph::Resize::Aspect::kStretch;
+  return newer ? 18 : kExportOpset;
+}
+
+}  // namespace
 
 int64_t OpsetOf(const graph::Operation& operation) {
+  if (const auto* norm = std::get_if<graph::Normalization>(&operation)) return Of(*norm);
+  if (const auto* pool = std::get_if<graph::Pool>(&operation)) return Of(*pool);
+  if (const auto* resize = std::get_if<graph::Resize>(&operation)) return Of(*resize);
+  if (std::holds_alternative<graph::GridSample>(operation)) return 20;  // its modes' new names
+  if (std::holds_alternative<graph::RoiAlign>(operation)) return 16;
   if (const auto* scatter = std::get_if<graph::ScatterElements>(&operation)) {
     switch (scatter->reduction) {
       case graph::ScatterReduction::kNone: return kExportOpset;

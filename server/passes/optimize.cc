@@ -49,6 +49,8 @@ absl::Status Optimize(graph::Graph& graph, const OptimizeOptions& options) {
   RETURN_IF_ERROR(CancelTransposes(graph));
   graph::RemoveDeadNodes(graph);  // transposes that nobody reads now would hinder fusion
   RETURN_IF_ERROR(graph::InferShapes(graph));
+  RETURN_IF_ERROR(FuseNormalization(graph));
+  RETURN_IF_ERROR(ExpandConvTranspose(graph));
   RETURN_IF_ERROR(FoldBatchNorm(graph));
   RETURN_IF_ERROR(SplitPadding(graph));
   RETURN_IF_ERROR(FuseActivations(graph));

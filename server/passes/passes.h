@@ -43,6 +43,17 @@ absl::Status FoldConstants(graph::Graph& graph);
 // weights and bias likewise (float weights only).
 absl::Status FoldBatchNorm(graph::Graph& graph);
 
+// A ConvTranspose with constant weights becomes a Conv that computes the phases of its output as
+// channels, an interleaving of them, and a crop where the sizes ask for one; activations and
+// BatchNorms behind it come before the interleaving, so that they go into the Conv. It stays as it
+// is where the sizes that this depends on are not known.
+absl::Status ExpandConvTranspose(graph::Graph& graph);
+
+// Layer normalization that is written out (means, difference, square, root, division, and a
+// constant scale and bias behind it) becomes one Normalization; Gelu written with Erf or Tanh one
+// Eltwise.
+absl::Status FuseNormalization(graph::Graph& graph);
+
 absl::Status FuseActivations(graph::Graph& graph);  // into Conv, MatMul and Binary
 absl::Status FuseResiduals(graph::Graph& graph);  // Add of a value and a Conv or MatMul, float only
 

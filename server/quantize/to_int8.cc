@@ -29,14 +29,17 @@ namespace {
 
 // Operations that only pass integers on: results have the quantization of what they read.
 bool KeepsParams(const Node& node) {
-  if (const auto* pool = node.as<graph::Pool>()) return pool->kind == graph::Pool::Kind::kMax;
+  if (const auto* pool = node.as<graph::Pool>()) {
+    return pool->kind == graph::Pool::Kind::kMax && node.outputs.size() == 1;
+  }
   if (const auto* resize = node.as<graph::Resize>()) {
-    return resize->mode == graph::Resize::Mode::kNearest;
+    return resize->mode == graph::Resize::Mode::kNearest &&
+           resize->coordinates != graph::Resize::Coordinates::kTfCropAndResize;
   }
   return node.as<graph::Reshape>() || node.as<graph::Flatten>() || node.as<graph::Squeeze>() ||
          node.as<graph::Unsqueeze>() || node.as<graph::Transpose>() || node.as<graph::Slice>() ||
          node.as<graph::Pad>() || node.as<graph::Concat>() || node.as<graph::Identity>() ||
-         node.as<graph::Gather>() || node.as<graph::Expand>();
+         node.as<graph::Gather>() || node.as<graph::Expand>() || node.as<graph::DepthToSpace>();
 }
 
 bool IsMeanOverSpace(const Graph& graph, const Node& node) {
@@ -58,7 +61,8 @@ bool IsMeanOverSpace(const Graph& graph, const Node& node) {
 
 // Operations beside Conv and MatMul that have integer kernels.
 bool HasIntegerKernel(const Graph& graph, const Node& node) {
-  if (KeepsParams(node) || node.as<graph::Pool>() || node.as<graph::Eltwise>()) return true;
+  if (KeepsParams(node) || node.as<graph::Eltwise>()) return true;
+  if (const auto* pool = node.as<graph::Pool>()) return pool->kind == graph::Pool::Kind::kAverage;
   if (const auto* binary = node.as<graph::Binary>()) {
     const auto computed = [&](size_t i) { return graph.value(node.inputs[i]).constant == nullptr; };
     return (binary->operation == graph::Binary::Operation::kAdd ||

@@ -304,15 +304,9 @@ absl::Status AddConv(Lowering& lowering, const graph::Conv& conv, const graph::S
 
 absl::Status LowerConv(Lowering& lowering, const Node& node, const graph::Conv& conv) {
   const graph::Value& weights = lowering.value(node.inputs[1]);
-  if (weights.constant == nullptr) {
-    return absl::UnimplementedError(
-        absl::StrCat("node \"", node.name, "\": a convolution with computed weights"));
-  }
-  if (const ValueId bias = node.input(kBias);
-      bias != graph::kNoValue && lowering.value(bias).constant == nullptr) {
-    return absl::UnimplementedError(
-        absl::StrCat("node \"", node.name, "\": a convolution with a computed bias"));
-  }
+  const ValueId bias = node.input(kBias);
+  const bool computed_bias = bias != graph::kNoValue && lowering.value(bias).constant == nullptr;
+  if (weights.constant == nullptr || computed_bias) return LowerPlain(lowering, node);
   const graph::Shape& image = lowering.shape(node.inputs[0]);
   const graph::Shape& filter = weights.constant->shape();
   const std::vector<int64_t> kernel(filter.begin() + 2, filter.end());

@@ -11,6 +11,7 @@
 #include "server/base/status_macros.h"
 #include "server/graph/infer_shapes.h"
 #include "server/graph/real_function.h"
+#include "server/graph/resize_geometry.h"
 #include "server/runtime/lowering.h"
 
 namespace fourfold::runtime {
@@ -40,6 +41,8 @@ bool IsPlain(const Lowering& lowering, ValueId id) {
 absl::Status LowerPool(Lowering& lowering, const Node& node, const graph::Pool& pool) {
   const ValueId x = node.inputs[0];
   const ValueId out = node.outputs[0];
+  const bool indices = node.outputs.size() > 1 && node.outputs[1] != graph::kNoValue;
+  if (indices || IsPlain(lowering, x)) return LowerPlain(lowering, node);
   const graph::Shape& image = lowering.shape(x);
   const size_t space = image.size() - 2;
   graph::Window window;
@@ -56,13 +59,18 @@ absl::Status LowerPool(Lowering& lowering, const Node& node, const graph::Pool& 
   const bool integer = average
                            ? lowering.integer_activation(x) && lowering.integer_activation(out) &&
                                  lowering.value(x).type == lowering.value(out).type
-                           : SameParams(lowering, x, out);
+                           : pool.kind == graph::Pool::Kind::kMax && SameParams(lowering, x, out);
 
   kernels::PoolingSpec spec;
   using Kind = kernels::PoolingSpec::Kind;
-  spec.kind = !average                 ? Kind::kMax
-              : pool.count_include_pad ? Kind::kAverageIncludePad
-                                       : Kind::kAverage;
+  switch (pool.kind) {
+    case graph::Pool::Kind::kMax: spec.kind = Kind::kMax; break;
+    case graph::Pool::Kind::kAverage:
+      spec.kind = pool.count_include_pad ? Kind::kAverageIncludePad : Kind::kAverage;
+      break;
+    case graph::Pool::Kind::kLp: spec.kind = Kind::kLp; break;
+  }
+  spec.p = pool.p;
   spec.kernel = window.kernel;
   spec.strides = window.strides;
   spec.dilations = window.dilations;
@@ -251,26 +259,24 @@ absl::Status LowerReduce(Lowering& lowering, const Node& node, const graph::Redu
 absl::Status LowerResize(Lowering& lowering, const Node& node, const graph::Resize& resize) {
   const ValueId x = node.inputs[0];
   const ValueId out = node.outputs[0];
-  const bool nearest = resize.mode == graph::Resize::Mode::kNearest;
+  if (IsPlain(lowering, x)) return LowerPlain(lowering, node);
+  const bool crops = resize.coordinates == graph::Resize::Coordinates::kTfCropAndResize;
+  const bool nearest = resize.mode == graph::Resize::Mode::kNearest && !crops;
   const bool integer = nearest && SameParams(lowering, x, out);
   const LayoutWish wish = lowering.Preferred(x);
   ASSIGN_OR_RETURN(const View src, integer ? lowering.Stored(x, wish) : lowering.Real(x, wish));
   const View dst = lowering.NewView(src.spec.type, lowering.shape(out), src.spec.layout);
-  kernels::ResizeSpec spec;
-  spec.mode = static_cast<kernels::ResizeSpec::Mode>(resize.mode);
-  spec.coordinates = static_cast<kernels::ResizeSpec::Coordinates>(resize.coordinates);
-  spec.nearest = static_cast<kernels::ResizeSpec::Nearest>(resize.nearest);
-  spec.src = src.spec;
-  spec.dst = dst.spec;
-  const graph::Tensor* scales = lowering.graph().ConstantInput(node, 1);
-  if (scales != nullptr && scales->count() > 0) {
-    spec.scales = scales->ToFloat();
-  } else {
-    for (size_t i = 0; i < src.spec.dims.size(); ++i) {
-      spec.scales.push_back(static_cast<float>(dst.spec.dims[i]) /
-                            static_cast<float>(src.spec.dims[i]));
-    }
+  const graph::Graph& graph = lowering.graph();
+  const absl::StatusOr<kernels::ResizeSpec> made = graph::MakeResizeSpec(
+      resize,
+      graph::ReadResizeInputs(graph.ConstantInput(node, 1), graph.ConstantInput(node, 2),
+                              graph.ConstantInput(node, 3)),
+      src.spec, dst.spec);
+  if (!made.ok()) {
+    return absl::Status(made.status().code(),
+                        absl::StrCat("node \"", node.name, "\": ", made.status().message()));
   }
+  const kernels::ResizeSpec& spec = *made;
   RETURN_IF_ERROR(
       lowering.Add(kernels::ResizeKernels(), spec, {src}, {dst}, lowering.Info("Resize", dst)));
   return integer ? lowering.DefineStored(out, dst) : lowering.DefineReal(out, dst);

@@ -212,6 +212,21 @@ absl::Status LowerCopy(Lowering& lowering, const Node& node, const char* name,
   return lowering.DefineStored(out, dst);
 }
 
+// In the layout of its input: blocks of an image whose channels are neighbours move as wholes.
+absl::Status LowerDepthToSpace(Lowering& lowering, const Node& node,
+                               const graph::DepthToSpace& op) {
+  const ValueId out = node.outputs[0];
+  ASSIGN_OR_RETURN(const View src,
+                   Source(lowering, node.inputs[0], out, lowering.Preferred(node.inputs[0])));
+  const View dst = lowering.NewView(src.spec.type, lowering.shape(out), src.spec.layout);
+  kernels::CopySpec spec = graph::CopyOf(op, src.spec);  // of [N, C, H, b, W, b]
+  const std::vector<int64_t> own = kernels::Strides(dst.spec.dims, dst.spec.layout);
+  spec.dst_strides = {own[0], own[1], own[2] * op.block, own[2], own[3] * op.block, own[3]};
+  RETURN_IF_ERROR(
+      lowering.Add(kernels::CopyKernels(), spec, {src}, {dst}, lowering.Info("DepthToSpace", dst)));
+  return lowering.DefineStored(out, dst);
+}
+
 absl::Status LowerExpand(Lowering& lowering, const Node& node) {
   const ValueId out = node.outputs[0];
   ASSIGN_OR_RETURN(const View src, Source(lowering, node.inputs[0], out, LayoutWish::kRowMajor));
@@ -287,8 +302,7 @@ absl::Status LowerMovement(Lowering& lowering, const Node& node) {
   if (node.as<graph::Expand>() != nullptr) return LowerExpand(lowering, node);
   if (const auto* pad = node.as<graph::Pad>()) return LowerPad(lowering, node, *pad);
   if (const auto* op = node.as<graph::DepthToSpace>()) {
-    return LowerCopy(lowering, node, "DepthToSpace",
-                     [&](const kernels::TensorSpec& src) { return graph::CopyOf(*op, src); });
+    return LowerDepthToSpace(lowering, node, *op);
   }
   if (const auto* op = node.as<graph::SpaceToDepth>()) {
     return LowerCopy(lowering, node, "SpaceToDepth",

@@ -66,6 +66,11 @@ void ExpectPooled(const PoolingSpec& spec, const std::vector<T>& src, bool globa
                                                 : static_cast<int64_t>(window.size()));
     if (spec.kind == PoolingSpec::Kind::kMax) {
       ASSERT_EQ(value, high);
+    } else if (spec.kind == PoolingSpec::Kind::kLp) {
+      double powers = 0;
+      for (double x : window) powers += std::pow(std::fabs(x), spec.p);
+      const double norm = std::pow(powers, 1.0 / static_cast<double>(spec.p));
+      ASSERT_NEAR(value, norm, 1e-6 * (1.0 + norm));
     } else if constexpr (std::is_same_v<T, float>) {
       ASSERT_NEAR(value, sum / size, 1e-5);
     } else if (global) {
@@ -92,10 +97,11 @@ void ExpectPooled(const PoolingSpec& spec, const std::vector<T>& src, bool globa
 
 TEST_P(PoolingTest, EqualsTheDefinition) {
   const auto& [c, kind, type, layout] = GetParam();
-  if (kind != PoolingSpec::Kind::kMax && !c.dilations.empty())
-    GTEST_SKIP() << "averages are not dilated";
+  if (kind == PoolingSpec::Kind::kLp && type != ElementType::kFloat32)
+    GTEST_SKIP() << "norms are of floats";
   Random random(static_cast<uint32_t>(std::hash<std::string>{}(c.name) % 100000));
   PoolingSpec spec{.kind = kind,
+                   .p = 1 + static_cast<int64_t>(c.name.size() % 3),
                    .src = {type, c.src, layout},
                    .dst = {type, {c.src[0], c.src[1]}, layout},
                    .kernel = c.kernel,
@@ -117,7 +123,7 @@ TEST_P(PoolingTest, EqualsTheDefinition) {
 
 std::string NameOf(const ::testing::TestParamInfo<PoolingTest::ParamType>& info) {
   const auto& [c, kind, type, layout] = info.param;
-  const std::vector<std::string> kinds = {"max", "average", "averagepad"};
+  const std::vector<std::string> kinds = {"max", "average", "averagepad", "lp"};
   return c.name + "_" + kinds[static_cast<size_t>(kind)] + "_" +
          std::string(ElementTypeName(type)) + (layout == Layout::kRowMajor ? "_nchw" : "_nhwc");
 }
@@ -142,10 +148,35 @@ INSTANTIATE_TEST_SUITE_P(
                  {0, 1, 0},
                  {2, 5, 2}}),
         ::testing::Values(PoolingSpec::Kind::kMax, PoolingSpec::Kind::kAverage,
-                          PoolingSpec::Kind::kAverageIncludePad),
+                          PoolingSpec::Kind::kAverageIncludePad, PoolingSpec::Kind::kLp),
         ::testing::Values(ElementType::kFloat32, ElementType::kUint8, ElementType::kInt8),
         ::testing::Values(Layout::kRowMajor, Layout::kChannelsLast)),
     NameOf);
+
+// Each index names an element that is the maximum of its window; the first one of equals.
+TEST(PoolingIndicesTest, NameTheFirstOfTheLargestElements) {
+  const std::vector<float> src = {1, 5, 5, 2, 7, 7, 3, 7, 0, 1, 1, 0,   // 3 x 4
+                                  9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 9, 9};  // and another channel
+  PoolingSpec spec{.indices = true,
+                   .src = {.dims = {1, 2, 3, 4}},
+                   .dst = {.dims = {1, 2, 2, 3}},
+                   .kernel = {2, 2},
+                   .strides = {1, 1},
+                   .pads_begin = {0, 0},
+                   .pads_end = {0, 0}};
+  const PreparedPtr kernel =
+      PrepareFirst(PoolingKernels(), spec, {.features = DetectCpuFeatures()});
+  std::vector<float> dst(12);
+  std::vector<int64_t> indices(12);
+  testing::ThreeThreads three;
+  testing::Run(*kernel, {src.data()}, {dst.data(), indices.data()}, three);
+  EXPECT_EQ(dst, (std::vector<float>{7, 7, 7, 7, 7, 7, 9, 8, 7, 5, 9, 9}));
+  EXPECT_EQ(indices, (std::vector<int64_t>{4, 5, 7, 4, 5, 7, 12, 13, 14, 16, 22, 22}));
+  spec.column_major = true;  // element (y, x) of a channel counts as y + 3 x
+  const PreparedPtr columns = PrepareFirst(PoolingKernels(), spec, {});
+  testing::Run(*columns, {src.data()}, {dst.data(), indices.data()}, three);
+  EXPECT_EQ(indices, (std::vector<int64_t>{1, 4, 10, 1, 4, 10, 12, 15, 18, 13, 20, 20}));
+}
 
 }  // namespace
 }  // namespace fourfold::kernels

@@ -284,10 +284,10 @@ TEST(ImportErrorTest, AttributeValuesWeLackAreNamedWithTheirNode) {
   builder.Input("x", {1, 1, 2, 2});
   builder.Floats("scales", {4}, {1, 1, 2, 2});
   auto& node = builder.Node("Resize", {"x", "", "scales"}, {"y"}, "up");
-  AddString(node, "mode", "cubic");
+  AddString(node, "mode", "quintic");
   builder.Output("y");
   ExpectUnimplemented(builder,
-                      HasSubstr("1 operator is not supported: Resize (opset 13; mode \"cubic\"; "
+                      HasSubstr("1 operator is not supported: Resize (opset 13; mode \"quintic\"; "
                                 "node \"up\")"));
 }
 
@@ -300,11 +300,12 @@ TEST(ImportErrorTest, AttributesWeDoNotKnowAreNotIgnored) {
 TEST(ImportErrorTest, SecondOutputThatSomebodyReads) {
   ModelBuilder builder;
   builder.Input("x", {1, 1, 4, 4});
-  AddInts(builder.Node("MaxPool", {"x"}, {"y", "indices"}, "pool"), "kernel_shape", {2, 2});
+  builder.Floats("p", {1}, {1});
+  builder.Node("BatchNormalization", {"x", "p", "p", "p", "p"}, {"y", "mean"}, "norm");
   builder.Output("y");
   EXPECT_TRUE(builder.Import().ok()) << builder.Import().status();
-  builder.Output("indices");
-  ExpectUnimplemented(builder, AllOf(HasSubstr("output 1"), HasSubstr("\"pool\"")));
+  builder.Output("mean");
+  ExpectUnimplemented(builder, AllOf(HasSubstr("output 1"), HasSubstr("\"norm\"")));
 }
 
 TEST(ImportErrorTest, ClipBoundsThatAreComputed) {

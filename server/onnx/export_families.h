@@ -1,0 +1,34 @@
+#pragma once
+
+#include "absl/strings/str_cat.h"
+#include "server/onnx/exporter.h"
+
+namespace fourfold::onnx {
+
+// The operations that export_operations.cc leaves to files of their own: one overload each.
+
+inline absl::Status Inexpressible(absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat("no opset has ", what));
+}
+
+void SetWindow(::onnx::NodeProto& node, const graph::Window& window);
+
+template <typename Op>
+absl::Status ExportOf(Exporter&, const graph::Node& node, const Op&) {
+  return Inexpressible(graph::OperationName(node.operation));
+}
+
+// export_image.cc
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::ConvTranspose& conv);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::GridSample& sample);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::LocalResponseNorm& norm);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::LpNormalization& norm);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::MaxRoiPool& pool);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::MaxUnpool& unpool);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::NonMaxSuppression& select);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Normalization& norm);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Pool& pool);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Resize& resize);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::RoiAlign& align);
+
+}  // namespace fourfold::onnx

@@ -8,8 +8,10 @@
 
 namespace fourfold::kernels {
 
-// dst[i] = function(src[i]) over float32 elements, or over 8-bit elements through a table of 256
-// results. src and dst may be the same buffer.
+// dst[i] = function(src[i]) over elements of `type`, or over 8-bit elements through a table of 256
+// results. src and dst may be the same buffer where their elements have one size.
+//   16-bit floats are computed with in float32, float64 in double; of integers there are kAbs, kNeg
+//   (in two's complement), kSign, kBitwiseNot and the activation kRelu.
 //
 //   inputs   src        outputs  dst
 struct EltwiseSpec {
@@ -48,14 +50,19 @@ struct EltwiseSpec {
     kTan,
     kThresholdedRelu,  // x > alpha ? x : 0
     kTable,            // dst[i] = table[src[i]], 8-bit source (bits as uint8) and destination
+    kBitwiseNot,       // integers
+    kIsInf,            // -> bool; alpha != 0: negative ones count, beta != 0: positive ones
+    kIsNan,            // -> bool
+    kNot,              // bool
   };
   Function function = Function::kActivation;
   int64_t count = 0;
   Activation activation;
   std::array<uint8_t, 256> table{};
+  ElementType type = ElementType::kFloat32;  // of src, and of dst where nothing else is said
 };
 
-// The reference of every function but kTable.
+// The reference of every function before kTable.
 float Evaluate(const EltwiseSpec& spec, float x);
 
 // The table of a function between two quantizations: entry q is

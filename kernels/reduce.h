@@ -6,8 +6,12 @@
 
 namespace fourfold::kernels {
 
-// Reduces float32 src over the dimensions marked in `reduced` (as many as src has). dst is
-// row-major with the remaining dimensions in order. src has either layout.
+// Reduces src over the dimensions marked in `reduced` (as many as src has). dst has src's type and
+// is row-major with the remaining dimensions in order. src has either layout.
+//   Real numbers are collected in double. Results of integers are exact, in two's complement where
+//   they overflow; kMean, kL2, kLogSum and kLogSumExp of them are truncated. Of booleans there are
+//   kMax and kMin. Over nothing: 0 of sums, 1 of kProd, the lowest (-infinity) of kMax, the highest
+//   of kMin, -infinity of logarithms, NaN (integers: 0) of kMean.
 //
 //   inputs   src        outputs  dst
 struct ReduceSpec {

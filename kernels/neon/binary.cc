@@ -100,6 +100,7 @@ PreparedPtr Prepare(const BinarySpec& spec, const reference::Walk& walk, const P
 }  // namespace
 
 PreparedPtr PrepareBinary(const BinarySpec& spec, const PrepareContext&) {
+  if (spec.plain_integers) return nullptr;
   for (const TensorSpec* tensor : {&spec.a, &spec.b, &spec.dst}) {
     if (!reference::IsInteger8(tensor->type)) return nullptr;
   }

@@ -72,6 +72,7 @@ PreparedPtr Floats(int64_t count, F f) {
 }  // namespace
 
 PreparedPtr PrepareEltwise(const EltwiseSpec& spec, const PrepareContext&) {
+  if (spec.type != ElementType::kFloat32) return nullptr;
   if (spec.function == EltwiseSpec::Function::kTable) return Table(spec);
   if (spec.function == EltwiseSpec::Function::kExp) {
     return Floats(spec.count, [](float32x4_t x) { return ExpF32(x); });

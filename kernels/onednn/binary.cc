@@ -15,9 +15,8 @@ std::optional<dnnl::algorithm> Algorithm(BinarySpec::Operation operation) {
     case BinarySpec::Operation::kDiv: return dnnl::algorithm::binary_div;
     case BinarySpec::Operation::kMax: return dnnl::algorithm::binary_max;
     case BinarySpec::Operation::kMin: return dnnl::algorithm::binary_min;
-    case BinarySpec::Operation::kPow: return std::nullopt;
+    default: return std::nullopt;
   }
-  return std::nullopt;
 }
 
 // Dimensions in the order of memory.

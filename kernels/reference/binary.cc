@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "kernels/reference/binary_types.h"
 #include "kernels/reference/broadcast.h"
 #include "kernels/reference/reference.h"
 
@@ -52,8 +53,11 @@ PreparedPtr PrepareFloat(const BinarySpec& spec, Walk walk) {
     case Operation::kMax: return kernel([](float a, float b) { return a < b || b != b ? b : a; });
     case Operation::kMin: return kernel([](float a, float b) { return b < a || b != b ? b : a; });
     case Operation::kPow: return kernel([](float a, float b) { return std::pow(a, b); });
+    case Operation::kPRelu: return kernel([](float a, float b) { return a < 0.0f ? a * b : a; });
+    case Operation::kMod: return kernel([](float a, float b) { return FloorMod(a, b); });
+    case Operation::kRemainder: return kernel([](float a, float b) { return std::fmod(a, b); });
+    default: return nullptr;
   }
-  return nullptr;
 }
 
 // The whole kernel for one combination of types, non-template so that it can have clones.
@@ -127,13 +131,15 @@ PreparedPtr PrepareInteger(const BinarySpec& spec, const Walk& walk, Params para
 }  // namespace
 
 PreparedPtr PrepareBinary(const BinarySpec& spec, const PrepareContext&) {
+  if (spec.plain_integers) return PrepareTypedBinary(spec);
   Walk walk;
   if (!MakeWalk(spec, &walk)) return nullptr;
   const auto all = [&](auto is) { return is(spec.a.type) && is(spec.b.type) && is(spec.dst.type); };
   if (all([](ElementType type) { return type == ElementType::kFloat32; })) {
     return PrepareFloat(spec, std::move(walk));
   }
-  if (!all(IsInteger8) || spec.activation.kind != Activation::Kind::kNone) return nullptr;
+  if (!all(IsInteger8)) return PrepareTypedBinary(spec);
+  if (spec.activation.kind != Activation::Kind::kNone) return nullptr;
   if (spec.operation == BinarySpec::Operation::kAdd) {
     return PrepareInteger(spec, walk, AddParamsOf(spec));
   }

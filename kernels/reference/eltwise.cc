@@ -1,12 +1,11 @@
 #include <cmath>
 
+#include "kernels/reference/eltwise_types.h"
 #include "kernels/reference/loops.h"
 #include "kernels/reference/reference.h"
 
 namespace fourfold::kernels {
 namespace {
-
-float Softplus(float x) { return std::max(x, 0.0f) + std::log1p(std::exp(-std::fabs(x))); }
 
 float StoredValue(int index, ElementType type) {
   return static_cast<float>(type == ElementType::kInt8 ? static_cast<int8_t>(index) : index);
@@ -15,47 +14,8 @@ float StoredValue(int index, ElementType type) {
 }  // namespace
 
 float Evaluate(const EltwiseSpec& spec, float x) {
-  using Function = EltwiseSpec::Function;
-  const float alpha = spec.activation.alpha;
-  const float beta = spec.activation.beta;
-  switch (spec.function) {
-    case Function::kActivation: return Activate(spec.activation, x);
-    case Function::kAbs: return std::fabs(x);
-    case Function::kAcos: return std::acos(x);
-    case Function::kAcosh: return std::acosh(x);
-    case Function::kAsin: return std::asin(x);
-    case Function::kAsinh: return std::asinh(x);
-    case Function::kAtan: return std::atan(x);
-    case Function::kAtanh: return std::atanh(x);
-    case Function::kCeil: return std::ceil(x);
-    case Function::kCelu: return x > 0.0f ? x : alpha * std::expm1(x / alpha);
-    case Function::kCos: return std::cos(x);
-    case Function::kCosh: return std::cosh(x);
-    case Function::kErf: return std::erf(x);
-    case Function::kExp: return std::exp(x);
-    case Function::kFloor: return std::floor(x);
-    case Function::kGelu: return 0.5f * x * (1.0f + std::erf(x * 0.70710678f));
-    case Function::kGeluTanh:
-      return 0.5f * x * (1.0f + std::tanh(0.79788456f * (x + 0.044715f * x * x * x)));
-    case Function::kHardSigmoid: return std::min(std::max(alpha * x + beta, 0.0f), 1.0f);
-    case Function::kLog: return std::log(x);
-    case Function::kMish: return x * std::tanh(Softplus(x));
-    case Function::kNeg: return -x;
-    case Function::kReciprocal: return 1.0f / x;
-    case Function::kRound: return RoundHalfToEven(x);
-    case Function::kSelu: return beta * (x > 0.0f ? x : alpha * std::expm1(x));
-    case Function::kShrink: return x < -beta ? x + alpha : x > beta ? x - alpha : 0.0f;
-    case Function::kSign: return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x;
-    case Function::kSin: return std::sin(x);
-    case Function::kSinh: return std::sinh(x);
-    case Function::kSoftplus: return Softplus(x);
-    case Function::kSoftsign: return x / (1.0f + std::fabs(x));
-    case Function::kSqrt: return std::sqrt(x);
-    case Function::kTan: return std::tan(x);
-    case Function::kThresholdedRelu: return x > alpha ? x : 0.0f;
-    case Function::kTable: return x;
-  }
-  return x;
+  if (spec.function == EltwiseSpec::Function::kActivation) return Activate(spec.activation, x);
+  return reference::Apply(spec, x);
 }
 
 EltwiseSpec MakeTable(const EltwiseSpec& function, ElementType src_type, QuantParams src,
@@ -115,6 +75,9 @@ PreparedPtr PrepareEltwise(const EltwiseSpec& spec, const PrepareContext&) {
   using Function = EltwiseSpec::Function;
   const float alpha = spec.activation.alpha;
   const float beta = spec.activation.beta;
+  if (spec.type != ElementType::kFloat32 || spec.function > Function::kTable) {
+    return PrepareTypedEltwise(spec);
+  }
   // The cheap functions get loops of their own, which vectorise; with the values of Evaluate.
   if (spec.function == Function::kTable) return TableKernel(spec);
   if (spec.function == Function::kActivation) {

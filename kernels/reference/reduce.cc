@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "kernels/reference/element.h"
 #include "kernels/reference/loops.h"
 #include "kernels/reference/reference.h"
 
@@ -67,50 +68,86 @@ Walk MakeWalk(const ReduceSpec& spec) {
   return walk;
 }
 
-// Start, one element, and joining two partial results of each operation, in double.
+// a + b and a * b; of integers in two's complement.
+template <typename A>
+A Plus(A a, A b) {
+  if constexpr (std::is_integral_v<A>) {
+    return static_cast<A>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  } else {
+    return a + b;
+  }
+}
+template <typename A>
+A Times(A a, A b) {
+  if constexpr (std::is_integral_v<A>) {
+    return static_cast<A>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  } else {
+    return a * b;
+  }
+}
+template <typename A>
+A Magnitude(A x) {
+  if constexpr (std::is_integral_v<A>) {
+    return x < 0 ? static_cast<A>(uint64_t{0} - static_cast<uint64_t>(x)) : x;
+  } else {
+    return std::fabs(x);
+  }
+}
+
+// Start, one element, and joining two partial results of each operation. T is what the elements
+// are, A (double, or 64-bit integers) what their results are collected in.
+template <typename A>
 struct Sum {
-  static constexpr double kStart = 0.0;
-  double operator()(double sum, double x) const { return sum + x; }
-  static double Join(double a, double b) { return a + b; }
+  static constexpr A kStart = 0;
+  A operator()(A sum, A x) const { return Plus(sum, x); }
+  static A Join(A a, A b) { return Plus(a, b); }
 };
-struct SumSquare : Sum {
-  double operator()(double sum, double x) const { return sum + x * x; }
+template <typename A>
+struct SumSquare : Sum<A> {
+  A operator()(A sum, A x) const { return Plus(sum, Times(x, x)); }
 };
-struct SumAbs : Sum {
-  double operator()(double sum, double x) const { return sum + std::fabs(x); }
+template <typename A>
+struct SumAbs : Sum<A> {
+  A operator()(A sum, A x) const { return Plus(sum, Magnitude(x)); }
 };
+template <typename A>
 struct Product {
-  static constexpr double kStart = 1.0;
-  double operator()(double product, double x) const { return product * x; }
-  static double Join(double a, double b) { return a * b; }
+  static constexpr A kStart = 1;
+  A operator()(A product, A x) const { return Times(product, x); }
+  static A Join(A a, A b) { return Times(a, b); }
 };
+template <typename T, typename A>
 struct Max {
-  static constexpr double kStart = -std::numeric_limits<double>::infinity();
-  double operator()(double high, double x) const { return high < x || x != x ? x : high; }
-  static double Join(double a, double b) { return Max{}(a, b); }
+  using Limits = std::numeric_limits<T>;
+  static constexpr A kStart =
+      static_cast<A>(Limits::has_infinity ? -Limits::infinity() : Limits::lowest());
+  A operator()(A high, A x) const { return high < x || x != x ? x : high; }
+  static A Join(A a, A b) { return Max{}(a, b); }
 };
+template <typename T, typename A>
 struct Min {
-  static constexpr double kStart = std::numeric_limits<double>::infinity();
-  double operator()(double low, double x) const { return x < low || x != x ? x : low; }
-  static double Join(double a, double b) { return Min{}(a, b); }
+  using Limits = std::numeric_limits<T>;
+  static constexpr A kStart =
+      static_cast<A>(Limits::has_infinity ? Limits::infinity() : Limits::max());
+  A operator()(A low, A x) const { return x < low || x != x ? x : low; }
+  static A Join(A a, A b) { return Min{}(a, b); }
 };
 
-// Folds f over the elements behind `lanes` outputs (or, if the lanes are reduced, behind one).
-template <typename Fold>
-void Accumulate(const Walk& walk, const float* src, int64_t lanes, const Fold& fold,
-                double* total) {
+// Folds the elements behind `lanes` outputs (or, if the lanes are reduced, behind one).
+template <typename S, typename A, typename Fold>
+void Accumulate(const Walk& walk, const S* src, int64_t lanes, const Fold& fold, A* total) {
   std::fill_n(total, kLanes, Fold::kStart);
   const int64_t length = walk.lanes_reduced ? walk.lanes.size : lanes;
   Odometer<1> at(walk.reduced.data(), walk.reduced.size(), {walk.reduced_src.data()}, 0);
   for (int64_t row = 0; row < walk.rows; ++row, at.Next()) {
-    const float* from = src + at.offset(0);
+    const S* from = src + at.offset(0);
     int64_t i = 0;
     for (; i + kLanes <= length; i += kLanes) {
       for (int64_t k = 0; k < kLanes; ++k)
-        total[k] = fold(total[k], static_cast<double>(from[i + k]));
+        total[k] = fold(total[k], static_cast<A>(Value(from[i + k])));
     }
     for (int64_t k = 0; i < length; ++i, ++k)
-      total[k] = fold(total[k], static_cast<double>(from[i]));
+      total[k] = fold(total[k], static_cast<A>(Value(from[i])));
   }
   if (!walk.lanes_reduced) return;
   for (int64_t half = kLanes / 2; half > 0; half /= 2) {
@@ -119,82 +156,137 @@ void Accumulate(const Walk& walk, const float* src, int64_t lanes, const Fold& f
 }
 
 // exp(x - high) summed; `high` may be infinite.
-void AccumulateLogSumExp(const Walk& walk, const float* src, int64_t lanes, double* total) {
-  Accumulate(walk, src, lanes, Max{}, total);
+template <typename S>
+void AccumulateLogSumExp(const Walk& walk, const S* src, int64_t lanes, double* total) {
+  Accumulate(walk, src, lanes, Max<double, double>{}, total);
   const int64_t outputs = walk.lanes_reduced ? 1 : lanes;
   for (int64_t k = 0; k < outputs; ++k) {
     const double high = std::isfinite(total[k]) ? total[k] : 0.0;
     double sum = 0.0;
     Odometer<1> at(walk.reduced.data(), walk.reduced.size(), {walk.reduced_src.data()}, 0);
     for (int64_t row = 0; row < walk.rows; ++row, at.Next()) {
-      const float* from = src + at.offset(0) + k;
+      const S* from = src + at.offset(0) + k;
       const int64_t length = walk.lanes_reduced ? walk.lanes.size : 1;
-      for (int64_t i = 0; i < length; ++i) sum += std::exp(static_cast<double>(from[i]) - high);
+      for (int64_t i = 0; i < length; ++i)
+        sum += std::exp(static_cast<double>(Value(from[i])) - high);
     }
     total[k] = std::log(sum) + high;
   }
 }
 
-void Reduce(ReduceSpec::Operation operation, const Walk& walk, const float* src, int64_t lanes,
-            double* total) {
-  using Operation = ReduceSpec::Operation;
+using Operation = ReduceSpec::Operation;
+
+// Results of real numbers, and of integers those that are real numbers before they are stored.
+template <typename S>
+void Reduce(Operation operation, const Walk& walk, const S* src, int64_t lanes, double* total) {
   const int64_t outputs = walk.lanes_reduced ? 1 : lanes;
   const auto finish = [&](auto f) {
     for (int64_t k = 0; k < outputs; ++k) total[k] = f(total[k]);
   };
+  using D = double;
   switch (operation) {
     case Operation::kMean:
-      Accumulate(walk, src, lanes, Sum{}, total);
+      Accumulate(walk, src, lanes, Sum<D>{}, total);
       finish([&walk](double sum) { return sum / static_cast<double>(walk.count); });
       break;
-    case Operation::kSum: Accumulate(walk, src, lanes, Sum{}, total); break;
-    case Operation::kMax: Accumulate(walk, src, lanes, Max{}, total); break;
-    case Operation::kMin: Accumulate(walk, src, lanes, Min{}, total); break;
-    case Operation::kProd: Accumulate(walk, src, lanes, Product{}, total); break;
-    case Operation::kSumSquare: Accumulate(walk, src, lanes, SumSquare{}, total); break;
-    case Operation::kL1: Accumulate(walk, src, lanes, SumAbs{}, total); break;
+    case Operation::kSum: Accumulate(walk, src, lanes, Sum<D>{}, total); break;
+    case Operation::kMax: Accumulate(walk, src, lanes, Max<D, D>{}, total); break;
+    case Operation::kMin: Accumulate(walk, src, lanes, Min<D, D>{}, total); break;
+    case Operation::kProd: Accumulate(walk, src, lanes, Product<D>{}, total); break;
+    case Operation::kSumSquare: Accumulate(walk, src, lanes, SumSquare<D>{}, total); break;
+    case Operation::kL1: Accumulate(walk, src, lanes, SumAbs<D>{}, total); break;
     case Operation::kL2:
-      Accumulate(walk, src, lanes, SumSquare{}, total);
+      Accumulate(walk, src, lanes, SumSquare<D>{}, total);
       finish([](double sum) { return std::sqrt(sum); });
       break;
     case Operation::kLogSum:
-      Accumulate(walk, src, lanes, Sum{}, total);
+      Accumulate(walk, src, lanes, Sum<D>{}, total);
       finish([](double sum) { return std::log(sum); });
       break;
     case Operation::kLogSumExp: AccumulateLogSumExp(walk, src, lanes, total); break;
   }
 }
 
+// The results of integers (and booleans, 0 and 1) that are integers, exact or in two's complement.
+template <typename S, typename A>
+void ReduceExactly(Operation operation, const Walk& walk, const S* src, int64_t lanes, A* total) {
+  using T = Computed<S>;
+  switch (operation) {
+    case Operation::kMean:
+      Accumulate(walk, src, lanes, Sum<A>{}, total);
+      for (int64_t k = 0; k < (walk.lanes_reduced ? 1 : lanes); ++k) {
+        total[k] = walk.count == 0 ? 0 : total[k] / static_cast<A>(walk.count);
+      }
+      break;
+    case Operation::kSum: Accumulate(walk, src, lanes, Sum<A>{}, total); break;
+    case Operation::kMax: Accumulate(walk, src, lanes, Max<T, A>{}, total); break;
+    case Operation::kMin: Accumulate(walk, src, lanes, Min<T, A>{}, total); break;
+    case Operation::kProd: Accumulate(walk, src, lanes, Product<A>{}, total); break;
+    case Operation::kSumSquare: Accumulate(walk, src, lanes, SumSquare<A>{}, total); break;
+    case Operation::kL1: Accumulate(walk, src, lanes, SumAbs<A>{}, total); break;
+    default: break;
+  }
+}
+
+// reduce(walk, src, lanes, total) for all outputs; S are the elements, A the totals.
+template <typename S, typename A, typename F>
+PreparedPtr Make(const ReduceSpec& spec, F reduce) {
+  return MakeKernel("reference/plain", [walk = MakeWalk(spec), reduce](const RunArgs& args) {
+    const S* src = Input<S>(args, 0);
+    S* dst = Output<S>(args);
+    const int64_t wide = walk.lanes_reduced ? 1 : walk.lanes.size;
+    const int64_t blocks = (wide + kLanes - 1) / kLanes;
+    const int64_t work =
+        walk.rows * (walk.lanes_reduced ? walk.lanes.size : std::min(wide, kLanes));
+    ForRange(*args.parallel, walk.outputs * blocks, work, [&](int64_t begin, int64_t end) {
+      Odometer<2> at(walk.kept.data(), walk.kept.size(),
+                     {walk.kept_src.data(), walk.kept_dst.data()}, begin / blocks);
+      A total[kLanes];
+      for (int64_t unit = begin; unit < end; ++unit) {
+        const int64_t first = unit % blocks * kLanes;
+        const int64_t lanes = std::min(kLanes, wide - first);
+        reduce(walk, src + at.offset(0) + first, lanes, total);
+        S* to = dst + at.offset(1) + first * walk.lanes.dst;
+        for (int64_t k = 0; k < lanes; ++k) to[k * walk.lanes.dst] = Store<S>(total[k]);
+        if (unit % blocks + 1 == blocks) at.Next();
+      }
+    });
+  });
+}
+
+template <typename S>
+PreparedPtr OfReals(const ReduceSpec& spec) {
+  return Make<S, double>(spec, [operation = spec.operation](const Walk& walk, const S* src,
+                                                            int64_t lanes, double* total) {
+    Reduce(operation, walk, src, lanes, total);
+  });
+}
+
+template <typename S>
+PreparedPtr OfIntegers(const ReduceSpec& spec) {
+  const Operation operation = spec.operation;
+  if (operation == Operation::kL2 || operation >= Operation::kLogSum) return OfReals<S>(spec);
+  using A = std::conditional_t<std::is_same_v<S, uint64_t>, uint64_t, int64_t>;
+  return Make<S, A>(spec, [operation](const Walk& walk, const S* src, int64_t lanes, A* total) {
+    ReduceExactly(operation, walk, src, lanes, total);
+  });
+}
+
 }  // namespace
 
 PreparedPtr PrepareReduce(const ReduceSpec& spec, const PrepareContext&) {
-  if (spec.src.type != ElementType::kFloat32 || spec.reduced.size() != spec.src.dims.size() ||
-      spec.src.dims.size() > kMaxRank) {
+  if (spec.reduced.size() != spec.src.dims.size() || spec.src.dims.size() > kMaxRank) {
     return nullptr;
   }
-  return MakeKernel(
-      "reference/plain", [operation = spec.operation, walk = MakeWalk(spec)](const RunArgs& args) {
-        const float* src = Input<float>(args, 0);
-        float* dst = Output<float>(args);
-        const int64_t wide = walk.lanes_reduced ? 1 : walk.lanes.size;
-        const int64_t blocks = (wide + kLanes - 1) / kLanes;
-        const int64_t work =
-            walk.rows * (walk.lanes_reduced ? walk.lanes.size : std::min(wide, kLanes));
-        ForRange(*args.parallel, walk.outputs * blocks, work, [&](int64_t begin, int64_t end) {
-          Odometer<2> at(walk.kept.data(), walk.kept.size(),
-                         {walk.kept_src.data(), walk.kept_dst.data()}, begin / blocks);
-          double total[kLanes];
-          for (int64_t unit = begin; unit < end; ++unit) {
-            const int64_t first = unit % blocks * kLanes;
-            const int64_t lanes = std::min(kLanes, wide - first);
-            Reduce(operation, walk, src + at.offset(0) + first, lanes, total);
-            float* to = dst + at.offset(1) + first * walk.lanes.dst;
-            for (int64_t k = 0; k < lanes; ++k)
-              to[k * walk.lanes.dst] = static_cast<float>(total[k]);
-            if (unit % blocks + 1 == blocks) at.Next();
-          }
-        });
-      });
+  if (spec.src.type == ElementType::kBool) {
+    const bool ordered = spec.operation == Operation::kMax || spec.operation == Operation::kMin;
+    return ordered ? OfIntegers<Bool>(spec) : nullptr;
+  }
+  if (IsReal(spec.src.type)) {
+    return WithReal(spec.src.type, [&](auto stored) { return OfReals<decltype(stored)>(spec); });
+  }
+  return WithInteger(spec.src.type,
+                     [&](auto stored) { return OfIntegers<decltype(stored)>(spec); });
 }
 
 }  // namespace fourfold::kernels::reference

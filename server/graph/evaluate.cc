@@ -101,12 +101,6 @@ TensorPtr EvaluateGather(const Evaluation& work, const Gather& gather) {
   return Tensor::Copy(work.type, work.shape, bytes);
 }
 
-TensorPtr EvaluateFill(const Evaluation& work, const ConstantOfShape& fill) {
-  static const TensorPtr kZero = Tensor::Of<float>(DataType::kFloat32, {}, {0.0f});
-  const Tensor& value = fill.value == nullptr ? *kZero : *fill.value;
-  return GatherStrided(value, work.shape, std::vector<int64_t>(work.shape.size(), 0), 0);
-}
-
 TensorPtr EvaluatePad(const Evaluation& work, const Pad& pad) {
   if (pad.mode != Pad::Mode::kConstant || work.has(3)) return nullptr;
   const std::vector<int64_t> pads = work.in(1).ToInt64();
@@ -147,14 +141,6 @@ TensorPtr EvaluateShapeOf(const Evaluation& work, const ShapeOf& shape_of) {
   return Tensor::Of<int64_t>(DataType::kInt64, {range.count}, part);
 }
 
-TensorPtr EvaluateReduce(const Evaluation& work, const Reduce& reduce) {
-  const Tensor& x = work.in(0);
-  const std::vector<int64_t> axes = work.has(1) ? work.in(1).ToInt64() : reduce.axes;
-  std::vector<bool> reduced(x.shape().size(), axes.empty() && !reduce.noop_with_empty_axes);
-  for (int64_t axis : axes) reduced[*NormalizeAxis(axis, x.shape().size())] = true;
-  return ReduceNumbers(reduce.operation, x, reduced, work.shape);
-}
-
 // Scale and zero point from the inputs of an imported Quantize or Dequantize.
 std::optional<Quantization> ReadQuantization(const Evaluation& work, int64_t axis) {
   if (!work.has(1) || work.in(1).type() != DataType::kFloat32) return std::nullopt;
@@ -190,17 +176,11 @@ TensorPtr EvaluateDequantize(const Evaluation& work, const Dequantize& dequantiz
 
 TensorPtr Evaluate(const Evaluation& work, const Graph& graph) {
   const Node& node = work.node;
-  if (const auto* op = node.as<Eltwise>()) return EltwiseNumbers(*op, work.in(0));
-  if (const auto* op = node.as<Binary>())
-    return BinaryNumbers(*op, work.in(0), work.in(1), work.shape);
-  if (const auto* op = node.as<Cast>()) return CastNumbers(work.in(0), op->to);
-  if (const auto* op = node.as<Reduce>()) return EvaluateReduce(work, *op);
   if (const auto* op = node.as<Concat>()) return EvaluateConcat(work, *op);
   if (const auto* op = node.as<Gather>()) return EvaluateGather(work, *op);
   if (const auto* op = node.as<Transpose>()) return EvaluateTranspose(work, *op);
   if (const auto* op = node.as<Pad>()) return EvaluatePad(work, *op);
   if (const auto* op = node.as<ShapeOf>()) return EvaluateShapeOf(work, *op);
-  if (const auto* op = node.as<ConstantOfShape>()) return EvaluateFill(work, *op);
   if (const auto* op = node.as<Quantize>()) return EvaluateQuantize(work, *op);
   if (const auto* op = node.as<Dequantize>()) return EvaluateDequantize(work, *op, graph);
   if (node.as<Slice>()) return EvaluateSlice(work);

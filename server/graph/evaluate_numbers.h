@@ -8,8 +8,9 @@
 
 namespace fourfold::graph {
 
-// Arithmetic on whole constants, for EvaluateConstant and for passes that rewrite weights. Results
-// are null for types that an operation does not cover. Shapes have been checked by the caller.
+// What is done with whole constants beside the operations that have kernels, for EvaluateConstant
+// and for passes that rewrite weights. Results are null for types that are not covered. Shapes have
+// been checked by the caller.
 
 std::span<const std::byte> BytesOf(const Tensor& tensor);
 
@@ -24,15 +25,7 @@ TensorPtr GatherStrided(const Tensor& tensor, const Shape& shape,
 // Strides that read an array of shape `from` as if it were broadcast to `to`.
 std::vector<int64_t> BroadcastStrides(const Shape& from, const Shape& to);
 
-TensorPtr EltwiseNumbers(const Eltwise& eltwise,
-                         const Tensor& x);  // float32; kAbs, kNeg, kSign of integers
-TensorPtr BinaryNumbers(const Binary& binary, const Tensor& a, const Tensor& b,
-                        const Shape& shape);  // float32, integers
-TensorPtr ReduceNumbers(
-    Reduce::Operation operation, const Tensor& x, const std::vector<bool>& reduced,
-    const Shape& shape);  // float32; int64 and int32: sum, product, maximum, minimum
-
-// As kernels/convert.h: float to integer truncates and saturates, to bool is x != 0.
+// As kernels/convert.h, between any types.
 TensorPtr CastNumbers(const Tensor& x, DataType to);
 
 // As kernels/quantize.h; to and from int8 and uint8, from int32 too.

@@ -139,32 +139,6 @@ absl::StatusOr<Inferred> InferBatchNorm(const NodeView& view) {
   return SameAsInput(view);
 }
 
-absl::StatusOr<Inferred> InferBinary(const NodeView& view) {
-  RETURN_IF_ERROR(view.RequireInputs(2));
-  if (view.type(0) != view.type(1)) {
-    return view.Error("got '", view.value(0).name, "' of ", TypeText(view.type(0)), " and '",
-                      view.value(1).name, "' of ", TypeText(view.type(1)), ", wanted equal types");
-  }
-  Inferred result{view.type(0), std::nullopt};
-  if (!view.shape(0) || !view.shape(1)) return result;
-  result.shape = Broadcast(*view.shape(0), *view.shape(1));
-  if (!result.shape) {
-    return view.Error("got ", view.Text(0), " and ", view.Text(1),
-                      ", wanted shapes that broadcast");
-  }
-  return result;
-}
-
-absl::StatusOr<Inferred> InferSoftmax(const NodeView& view, const Softmax& softmax) {
-  RETURN_IF_ERROR(view.RequireInputs(1));
-  RETURN_IF_ERROR(view.RequireFloat(0));
-  if (view.shape(0) && !NormalizeAxis(softmax.axis, view.shape(0)->size())) {
-    return view.Error("got axis ", softmax.axis, " of ", view.Text(0),
-                      ", wanted one of its dimensions");
-  }
-  return SameAsInput(view);
-}
-
 // Scale and zero point of Quantize and Dequantize as imported: scalars, one per slice along axis,
 // or one per element.
 absl::Status CheckQuantizationInputs(const NodeView& view, int64_t axis) {
@@ -261,9 +235,6 @@ absl::StatusOr<std::vector<Inferred>> InferOutputs(const NodeView& view) {
                  [&](const MatMul& op) { return One(InferMatMul(view, op)); },
                  [&](const Pool& op) { return InferPool(view, op); },
                  [&](const BatchNorm&) { return One(InferBatchNorm(view)); },
-                 [&](const Eltwise&) { return One(SameAsInput(view)); },
-                 [&](const Binary&) { return One(InferBinary(view)); },
-                 [&](const Softmax& op) { return One(InferSoftmax(view, op)); },
                  [&](const Concat& op) { return One(InferConcat(view, op)); },
                  [&](const Reduce& op) { return One(InferReduce(view, op)); },
                  [&](const Pad&) { return One(InferPad(view)); },

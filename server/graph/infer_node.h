@@ -114,6 +114,29 @@ absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const LocalRes
 absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const LpNormalization& norm);
 absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Normalization& norm);
 
+// infer_elementwise.cc
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const ArgReduce& reduce);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Binary& binary);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Compare& compare);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const CumSum& sum);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Eltwise& eltwise);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Hardmax& hardmax);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const PRelu& prelu);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Softmax& softmax);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Where& where);
+
+// infer_numbers.cc
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Det& det);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Dft& dft);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Einsum& einsum);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const EyeLike& eye);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const MelWeights& mel);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view,
+                                            const NegativeLogLikelihood& loss);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Range& range);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const Stft& stft);
+absl::StatusOr<std::vector<Inferred>> Infer(const NodeView& view, const WindowFunction& window);
+
 absl::StatusOr<Inferred> InferConv(const NodeView& view, const Conv& conv);
 // Of a convolution of inputs 0 and 1, and of a product of them; nothing where not even the rank is
 // known.

@@ -158,6 +158,19 @@ absl::Status BindInput(Value& input, const Shape& shape) {
 
 }  // namespace
 
+bool InferLastNode(Graph& graph) {
+  const Node& node = graph.nodes.back();
+  absl::StatusOr<std::vector<Inferred>> outputs = InferNode(NodeView(graph, node, nullptr));
+  if (!outputs.ok()) return false;
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == kNoValue) continue;
+    Value& value = graph.value(node.outputs[i]);
+    value.type = (*outputs)[i].type;
+    value.shape = std::move((*outputs)[i].shape);
+  }
+  return true;
+}
+
 absl::Status InferShapes(Graph& graph) { return Infer(graph, kShapeArithmeticBytes); }
 
 absl::StatusOr<Graph> BindInputShapes(const Graph& graph, const std::vector<Shape>& shapes) {

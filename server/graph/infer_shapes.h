@@ -13,6 +13,10 @@ namespace fourfold::graph {
 // got and wanted; products are checked against overflow.
 absl::Status InferShapes(Graph& graph);
 
+// Computes type and shape of what the last node writes, from what is known of its inputs; false
+// where its rules refuse them.
+bool InferLastNode(Graph& graph);
+
 // The graph with its inputs fixed to `shapes` (one per graph input, all dimensions known),
 // everything inferred from them, and nodes that became constant or useless removed.
 // INVALID_ARGUMENT also for shapes that the inputs do not admit and for values whose shape stays

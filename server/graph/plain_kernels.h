@@ -91,4 +91,28 @@ PlainKernel PlainOf(const PlainCall&, const LocalResponseNorm&, const kernels::P
 PlainKernel PlainOf(const PlainCall&, const LpNormalization&, const kernels::PrepareContext&);
 PlainKernel PlainOf(const PlainCall&, const Normalization&, const kernels::PrepareContext&);
 
+// plain_elementwise.cc
+PlainKernel PlainOf(const PlainCall&, const ArgReduce&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Binary&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Cast&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Compare&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const CumSum&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Eltwise&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Hardmax&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const PRelu&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Reduce&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Where&, const kernels::PrepareContext&);
+
+// plain_numbers.cc
+PlainKernel PlainOf(const PlainCall&, const ConstantOfShape&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Det&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Dft&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Einsum&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const EyeLike&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const MelWeights&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const NegativeLogLikelihood&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Range&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const Stft&, const kernels::PrepareContext&);
+PlainKernel PlainOf(const PlainCall&, const WindowFunction&, const kernels::PrepareContext&);
+
 }  // namespace fourfold::graph

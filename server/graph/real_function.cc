@@ -51,4 +51,26 @@ std::optional<kernels::EltwiseSpec> RealFunction(const Eltwise& eltwise) {
   return spec;
 }
 
+kernels::BinarySpec::Operation PlainOperation(Binary::Operation operation) {
+  using From = Binary::Operation;
+  using To = kernels::BinarySpec::Operation;
+  switch (operation) {
+    case From::kAdd: return To::kAdd;
+    case From::kSub: return To::kSub;
+    case From::kMul: return To::kMul;
+    case From::kDiv: return To::kDiv;
+    case From::kMax: return To::kMax;
+    case From::kMin: return To::kMin;
+    case From::kPow: return To::kPow;
+    case From::kMod: return To::kMod;
+    case From::kRemainder: return To::kRemainder;
+    case From::kShiftLeft: return To::kShiftLeft;
+    case From::kShiftRight: return To::kShiftRight;
+    case From::kBitwiseAnd: return To::kBitwiseAnd;
+    case From::kBitwiseOr: return To::kBitwiseOr;
+    case From::kBitwiseXor: return To::kBitwiseXor;
+  }
+  return To::kAdd;
+}
+
 }  // namespace fourfold::graph

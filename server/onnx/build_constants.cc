@@ -77,21 +77,44 @@ absl::Status BuildShape(NodeBuilder& node) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<DataType> TypeAttribute(NodeBuilder& node, const char* name,
+                                       std::optional<DataType> fallback) {
+  if (!node.attributes().Has(name) && fallback) return *fallback;
+  node.attributes().Require(name);
+  const int64_t to = node.attributes().Int(name, 0);
+  if (to < 0 || to > std::numeric_limits<int32_t>::max()) {
+    return absl::InvalidArgumentError(absl::StrCat("attribute \"", name, "\" is ", to));
+  }
+  if (const std::optional<DataType> type = ElementTypeOf(static_cast<int32_t>(to))) return *type;
+  RETURN_IF_ERROR(node.attributes().Finish());
+  return absl::UnimplementedError(absl::StrCat("to ", OnnxTypeText(static_cast<int32_t>(to))));
+}
+
 absl::Status BuildCast(NodeBuilder& node) {
-  node.attributes().Require("to");
   node.attributes().Ignore("saturate");  // of 8-bit floats
-  const int64_t to = node.attributes().Int("to", 0);
-  if (to <= 0 || to > std::numeric_limits<int32_t>::max()) {
-    RETURN_IF_ERROR(node.attributes().Finish());
-    return absl::InvalidArgumentError(
-        absl::StrCat("attribute \"to\" is ", to, ", which is no element type"));
-  }
-  const std::optional<DataType> type = ElementTypeOf(static_cast<int32_t>(to));
-  if (!type) {
-    RETURN_IF_ERROR(node.attributes().Finish());
-    return absl::UnimplementedError(absl::StrCat("to ", OnnxTypeText(static_cast<int32_t>(to))));
-  }
+  ASSIGN_OR_RETURN(const DataType to, TypeAttribute(node, "to", std::nullopt));
+  node.Emit(graph::Cast{.to = to}, {node.input(0)});
+  return absl::OkStatus();
+}
+
+absl::Status BuildCastLike(NodeBuilder& node) {
+  node.attributes().Ignore("saturate");  // of 8-bit floats
+  const std::optional<DataType> type = node.TypeOf(node.input(1));
+  if (!type) return absl::UnimplementedError("the type of what it shall be like");
   node.Emit(graph::Cast{.to = *type}, {node.input(0)});
+  return absl::OkStatus();
+}
+
+absl::Status BuildEyeLike(NodeBuilder& node) {
+  graph::EyeLike eye;
+  eye.k = node.attributes().Int("k", 0);
+  ASSIGN_OR_RETURN(eye.to, TypeAttribute(node, "dtype", node.TypeOf(node.input(0))));
+  node.Emit(eye, {node.input(0)});
+  return absl::OkStatus();
+}
+
+absl::Status BuildRange(NodeBuilder& node) {
+  node.Emit(graph::Range{}, node.inputs());
   return absl::OkStatus();
 }
 

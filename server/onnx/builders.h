@@ -40,18 +40,33 @@ absl::Status BuildLocalResponseNorm(NodeBuilder& node);
 absl::Status BuildLpNormalization(NodeBuilder& node);
 
 // build_arithmetic.cc
+struct FunctionAttribute {
+  const char* name = nullptr;  // null: the function has none
+  float fallback = 0.0f;
+};
 absl::Status BuildEltwise(NodeBuilder& node, graph::Eltwise::Function function);
+absl::Status BuildFunction(NodeBuilder& node, graph::Eltwise::Function function,
+                           const FunctionAttribute& alpha, const FunctionAttribute& beta);
 absl::Status BuildActivation(NodeBuilder& node, kernels::Activation::Kind kind);
 absl::Status BuildActivation(NodeBuilder& node, kernels::Activation::Kind kind,
                              float default_alpha);
-absl::Status BuildHardSigmoid(NodeBuilder& node);
-absl::Status BuildGelu(NodeBuilder& node);
+absl::Status BuildArgReduce(NodeBuilder& node, bool minimum);
+absl::Status BuildBinary(NodeBuilder& node, graph::Binary::Operation operation);  // 1 input or more
+absl::Status BuildBitShift(NodeBuilder& node);
 absl::Status BuildClipAttributes(NodeBuilder& node);
 absl::Status BuildClipInputs(NodeBuilder& node);
-absl::Status BuildBinary(NodeBuilder& node, graph::Binary::Operation operation);  // 1 input or more
-absl::Status BuildSoftmax(NodeBuilder& node, bool logarithm);
+absl::Status BuildCompare(NodeBuilder& node, graph::Compare::Operation operation);
+absl::Status BuildCumSum(NodeBuilder& node);
+absl::Status BuildGelu(NodeBuilder& node);
+absl::Status BuildHardmax(NodeBuilder& node);
+absl::Status BuildIsInf(NodeBuilder& node);
+absl::Status BuildMod(NodeBuilder& node);
+absl::Status BuildPow(NodeBuilder& node);
+absl::Status BuildPRelu(NodeBuilder& node);
 absl::Status BuildReduce(NodeBuilder& node, graph::Reduce::Operation operation);  // axes attribute
 absl::Status BuildReduceInput(NodeBuilder& node, graph::Reduce::Operation operation);
+absl::Status BuildSoftmax(NodeBuilder& node, bool logarithm);
+absl::Status BuildWhere(NodeBuilder& node);
 
 // build_movement.cc
 absl::Status BuildConcat(NodeBuilder& node);
@@ -114,6 +129,27 @@ absl::Status BuildConstant(NodeBuilder& node);
 absl::Status BuildConstantOfShape(NodeBuilder& node);
 absl::Status BuildShape(NodeBuilder& node);
 absl::Status BuildCast(NodeBuilder& node);
+absl::Status BuildCastLike(NodeBuilder& node);
+absl::Status BuildEyeLike(NodeBuilder& node);
+absl::Status BuildRange(NodeBuilder& node);
+// The element type that an attribute names; `fallback`, if there is one, where it is absent.
+absl::StatusOr<graph::DataType> TypeAttribute(NodeBuilder& node, const char* name,
+                                              std::optional<graph::DataType> fallback);
+
+// build_composites.cc: of several nodes each
+absl::Status BuildCrossEntropyLoss(NodeBuilder& node);
+absl::Status BuildLikelihoodLoss(NodeBuilder& node);
+absl::Status BuildMean(NodeBuilder& node);
+absl::Status BuildMeanVarianceNormalization(NodeBuilder& node);
+
+// build_signal.cc
+absl::Status BuildDet(NodeBuilder& node);
+absl::Status BuildDftAttributes(NodeBuilder& node);
+absl::Status BuildDftInputs(NodeBuilder& node);
+absl::Status BuildEinsum(NodeBuilder& node);
+absl::Status BuildMelWeights(NodeBuilder& node);
+absl::Status BuildStft(NodeBuilder& node);
+absl::Status BuildWindow(NodeBuilder& node, graph::WindowFunction::Kind kind);
 
 // build_recurrent.cc
 absl::Status BuildRecurrent(NodeBuilder& node, graph::Recurrent::Kind kind);

@@ -139,7 +139,7 @@ void ExportEltwise(Exporter& exporter, const graph::Node& node, const Eltwise& e
     }
     case Eltwise::Function::kShrink: {
       ::onnx::NodeProto& proto = simple("Shrink");
-      SetFloat(proto, "bias", -alpha);
+      SetFloat(proto, "bias", alpha);
       SetFloat(proto, "lambd", beta);
       break;
     }

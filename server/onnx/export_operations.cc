@@ -91,31 +91,17 @@ class Operations {
   }
 
   absl::Status operator()(const graph::Binary& binary) {
-    static constexpr const char* kNames[] = {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow"};
+    using Operation = graph::Binary::Operation;
+    static constexpr const char* kNames[] = {
+        "Add", "Sub", "Mul",      "Div",      "Max",        "Min",       "Pow",
+        "Mod", "Mod", "BitShift", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"};
     const Stages stages = After(binary.activation, false);
-    e_.AddNode(kNames[static_cast<size_t>(binary.operation)], node_.name, e_.ReadAll(node_),
-               {stages.first});
+    ::onnx::NodeProto& proto = e_.AddNode(kNames[static_cast<size_t>(binary.operation)], node_.name,
+                                          e_.ReadAll(node_), {stages.first});
+    if (binary.operation == Operation::kRemainder) SetInt(proto, "fmod", 1);
+    if (binary.operation == Operation::kShiftLeft) SetString(proto, "direction", "LEFT");
+    if (binary.operation == Operation::kShiftRight) SetString(proto, "direction", "RIGHT");
     return Finish(stages, "", binary.activation);
-  }
-
-  absl::Status operator()(const graph::Softmax& softmax) {
-    const char* op_type = softmax.logarithm ? "LogSoftmax" : "Softmax";
-    const auto& shape = e_.graph().value(node_.inputs[0]).shape;
-    const bool last =
-        softmax.axis == -1 || (shape && softmax.axis == static_cast<int64_t>(shape->size()) - 1);
-    const std::string x = e_.Read(node_, 0);
-    if (!softmax.flatten || last) {
-      SetInt(Add(op_type, {x}), "axis", softmax.axis);
-      return absl::OkStatus();
-    }
-    const std::string flat = e_.Temporary(node_, "flat"),
-                      result = e_.Temporary(node_, "flat_result"),
-                      dims = e_.Temporary(node_, "dims");
-    SetInt(e_.AddNode("Flatten", node_.name + "_flatten", {x}, {flat}), "axis", softmax.axis);
-    SetInt(e_.AddNode(op_type, node_.name, {flat}, {result}), "axis", -1);
-    e_.AddNode("Shape", node_.name + "_shape", {x}, {dims});
-    e_.AddNode("Reshape", node_.name + "_reshape", {result, dims}, {e_.Write(node_)});
-    return absl::OkStatus();
   }
 
   absl::Status operator()(const graph::Concat& concat) {

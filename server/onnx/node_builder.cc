@@ -127,6 +127,11 @@ const graph::Node* NodeBuilder::Producer(ValueId id) const {
   return producer == scope_.producers.end() ? nullptr : &scope_.graph.nodes[producer->second];
 }
 
+std::optional<graph::DataType> NodeBuilder::TypeOf(ValueId id) const {
+  if (id == kNoValue || scope_.untyped.contains(id)) return std::nullopt;
+  return scope_.graph.value(id).type;
+}
+
 ValueId NodeBuilder::NewValue(const std::string& suffix) {
   graph::Value value;
   value.name = scope_.value_names.Unique(absl::StrCat(name_, "_", suffix));
@@ -170,6 +175,16 @@ void NodeBuilder::Emit(graph::Operation operation, std::vector<ValueId> inputs,
   for (ValueId id : outputs) scope_.producers[id] = scope_.graph.nodes.size();
   scope_.graph.nodes.push_back({scope_.node_names.Unique(name_), std::move(operation),
                                 std::move(inputs), std::move(outputs)});
+  InferTypes();
+}
+
+// What is wrong with the node is left to the inference of the whole graph.
+void NodeBuilder::InferTypes() {
+  const graph::Node& node = scope_.graph.nodes.back();
+  const bool typed = std::none_of(node.inputs.begin(), node.inputs.end(),
+                                  [&](ValueId id) { return scope_.untyped.contains(id); });
+  if (typed && graph::InferLastNode(scope_.graph)) return;
+  for (ValueId id : node.outputs) scope_.untyped.insert(id);
 }
 
 }  // namespace fourfold::onnx

@@ -40,6 +40,7 @@ struct ImportScope {
   size_t sequence_tensors = 0;         // in all of them
   std::vector<ShapeRule> shape_rules;  // checked when shapes have been inferred
   std::unordered_map<graph::ValueId, int32_t> packed;  // constants of 4 bits: their ONNX type
+  std::unordered_set<graph::ValueId> untyped;  // computed, of a type not known yet
   NameSet value_names;
   NameSet node_names;
   int depth = 0;  // graphs around this one
@@ -97,6 +98,9 @@ class NodeBuilder {
   // The same as far as inference tells from all nodes so far. For rare operators: it costs time.
   std::optional<graph::Shape> InferredShape(graph::ValueId id) const;
 
+  // The element type of a value, where its node and all before it have been understood.
+  std::optional<graph::DataType> TypeOf(graph::ValueId id) const;
+
   // Has an input's shape checked once shapes have been inferred, if it is known then. `wrong` says
   // what is wrong with it: "" for nothing.
   void CheckShapeLater(int i, std::function<std::string(const graph::Shape&)> wrong);
@@ -120,6 +124,8 @@ class NodeBuilder {
             std::vector<graph::ValueId> outputs);
 
  private:
+  void InferTypes();  // of the node that was added last
+
   ImportScope& scope_;
   const ::onnx::NodeProto& proto_;
   std::string name_;

@@ -9,9 +9,11 @@ namespace {
 
 using Act = kernels::Activation::Kind;
 using Bin = graph::Binary::Operation;
+using Cmp = graph::Compare::Operation;
 using Fun = graph::Eltwise::Function;
 using Kind = graph::Pool::Kind;
 using Red = graph::Reduce::Operation;
+using Win = graph::WindowFunction::Kind;
 using Builder = absl::Status (*)(NodeBuilder&);
 
 constexpr int64_t kOld = kOldestOpset;
@@ -59,6 +61,34 @@ template <graph::Recurrent::Kind kind>
 absl::Status Recurrent(NodeBuilder& node) {
   return BuildRecurrent(node, kind);
 }
+template <Cmp operation>
+absl::Status Comparison(NodeBuilder& node) {
+  return BuildCompare(node, operation);
+}
+template <bool minimum>
+absl::Status ArgReduce(NodeBuilder& node) {
+  return BuildArgReduce(node, minimum);
+}
+template <Win kind>
+absl::Status Window(NodeBuilder& node) {
+  return BuildWindow(node, kind);
+}
+absl::Status Celu(NodeBuilder& node) {
+  return BuildFunction(node, Fun::kCelu, {"alpha", 1.0f}, {});
+}
+absl::Status HardSigmoid(NodeBuilder& node) {
+  return BuildFunction(node, Fun::kHardSigmoid, {"alpha", 0.2f}, {"beta", 0.5f});
+}
+absl::Status Selu(NodeBuilder& node) {
+  return BuildFunction(node, Fun::kSelu, {"alpha", 1.67326319217681884765625f},
+                       {"gamma", 1.05070102214813232421875f});
+}
+absl::Status Shrink(NodeBuilder& node) {
+  return BuildFunction(node, Fun::kShrink, {"bias", 0.0f}, {"lambd", 0.5f});
+}
+absl::Status ThresholdedRelu(NodeBuilder& node) {
+  return BuildFunction(node, Fun::kThresholdedRelu, {"alpha", 1.0f}, {});
+}
 absl::Status LeakyRelu(NodeBuilder& node) { return BuildActivation(node, Act::kLeakyRelu, 0.01f); }
 absl::Status Elu(NodeBuilder& node) { return BuildActivation(node, Act::kElu, 1.0f); }
 
@@ -66,13 +96,30 @@ absl::Status Elu(NodeBuilder& node) { return BuildActivation(node, Act::kElu, 1.
 // are one form. Rows of other domains than the default one name theirs last.
 constexpr OperatorForm kOperators[] = {
     {"Abs", kOld, kNew, 1, 1, 1, Function<Fun::kAbs>},
+    {"Acos", kOld, kNew, 1, 1, 1, Function<Fun::kAcos>},
+    {"Acosh", 9, kNew, 1, 1, 1, Function<Fun::kAcosh>},
     {"Add", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kAdd>},
     {"AffineGrid", 20, kNew, 2, 2, 1, BuildAffineGrid},
+    {"And", kOld, kNew, 2, 2, 1, Comparison<Cmp::kAnd>},
+    {"ArgMax", kOld, kNew, 1, 1, 1, ArgReduce<false>},
+    {"ArgMin", kOld, kNew, 1, 1, 1, ArgReduce<true>},
+    {"Asin", kOld, kNew, 1, 1, 1, Function<Fun::kAsin>},
+    {"Asinh", 9, kNew, 1, 1, 1, Function<Fun::kAsinh>},
+    {"Atan", kOld, kNew, 1, 1, 1, Function<Fun::kAtan>},
+    {"Atanh", 9, kNew, 1, 1, 1, Function<Fun::kAtanh>},
     {"AveragePool", kOld, kNew, 1, 1, 1, Pool<Kind::kAverage>},
     {"BatchNormalization", kOld, 13, 5, 5, 1, BuildBatchNormalization},
     {"BatchNormalization", 14, kNew, 5, 5, 3, BuildBatchNormalization},
+    {"BitShift", 11, kNew, 2, 2, 1, BuildBitShift},
+    {"BitwiseAnd", 18, kNew, 2, 2, 1, Arithmetic<Bin::kBitwiseAnd>},
+    {"BitwiseNot", 18, kNew, 1, 1, 1, Function<Fun::kBitwiseNot>},
+    {"BitwiseOr", 18, kNew, 2, 2, 1, Arithmetic<Bin::kBitwiseOr>},
+    {"BitwiseXor", 18, kNew, 2, 2, 1, Arithmetic<Bin::kBitwiseXor>},
+    {"BlackmanWindow", 17, kNew, 1, 1, 1, Window<Win::kBlackman>},
     {"Cast", kOld, kNew, 1, 1, 1, BuildCast},
+    {"CastLike", 15, kNew, 2, 2, 1, BuildCastLike},
     {"Ceil", kOld, kNew, 1, 1, 1, Function<Fun::kCeil>},
+    {"Celu", 12, kNew, 1, 1, 1, Celu},
     {"CenterCropPad", 18, kNew, 2, 2, 1, BuildCenterCropPad},
     {"Clip", kOld, 10, 1, 1, 1, BuildClipAttributes},
     {"Clip", 11, kNew, 1, 3, 1, BuildClipInputs},
@@ -85,18 +132,27 @@ constexpr OperatorForm kOperators[] = {
     {"Conv", kOld, kNew, 2, 3, 1, BuildConv},
     {"ConvInteger", 10, kNew, 2, 4, 1, BuildConvInteger},
     {"ConvTranspose", kOld, kNew, 2, 3, 1, BuildConvTranspose},
+    {"Cos", kOld, kNew, 1, 1, 1, Function<Fun::kCos>},
+    {"Cosh", 9, kNew, 1, 1, 1, Function<Fun::kCosh>},
+    {"CumSum", 11, kNew, 2, 2, 1, BuildCumSum},
+    {"DFT", 17, 19, 1, 2, 1, BuildDftAttributes},
+    {"DFT", 20, kNew, 1, 3, 1, BuildDftInputs},
     {"DepthToSpace", kOld, kNew, 1, 1, 1, BuildDepthToSpace},
     {"DequantizeLinear", 10, kNew, 2, 3, 1, BuildDequantizeLinear},
     {"DequantizeLinear", 1, 1, 2, 3, 1, BuildDequantizeLinear, kMicrosoftDomain},
+    {"Det", 11, kNew, 1, 1, 1, BuildDet},
     {"Div", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kDiv>},
     {"Dropout", kOld, 11, 1, 1, 2, BuildDropout},
     {"Dropout", 12, kNew, 1, 3, 2, BuildDropout},
     {"DynamicQuantizeLinear", 11, kNew, 1, 1, 3, BuildDynamicQuantizeLinear},
     {"DynamicQuantizeMatMul", 1, 1, 3, 5, 1, BuildDynamicQuantizeMatMul, kMicrosoftDomain},
+    {"Einsum", 12, kNew, 1, kMany, 1, BuildEinsum},
     {"Elu", kOld, kNew, 1, 1, 1, Elu},
+    {"Equal", kOld, kNew, 2, 2, 1, Comparison<Cmp::kEqual>},
     {"Erf", 9, kNew, 1, 1, 1, Function<Fun::kErf>},
     {"Exp", kOld, kNew, 1, 1, 1, Function<Fun::kExp>},
     {"Expand", 8, kNew, 2, 2, 1, BuildExpand},
+    {"EyeLike", 9, kNew, 1, 1, 1, BuildEyeLike},
     {"Flatten", kOld, kNew, 1, 1, 1, BuildFlatten},
     {"Floor", kOld, kNew, 1, 1, 1, Function<Fun::kFloor>},
     {"GRU", kOld, kNew, 3, 6, 2, Recurrent<graph::Recurrent::Kind::kGru>},
@@ -109,17 +165,26 @@ constexpr OperatorForm kOperators[] = {
     {"GlobalAveragePool", kOld, kNew, 1, 1, 1, GlobalPool<Kind::kAverage>},
     {"GlobalLpPool", kOld, kNew, 1, 1, 1, GlobalPool<Kind::kLp>},
     {"GlobalMaxPool", kOld, kNew, 1, 1, 1, GlobalPool<Kind::kMax>},
+    {"Greater", kOld, kNew, 2, 2, 1, Comparison<Cmp::kGreater>},
+    {"GreaterOrEqual", 12, kNew, 2, 2, 1, Comparison<Cmp::kGreaterOrEqual>},
     {"GridSample", 16, kNew, 2, 2, 1, BuildGridSample},
     {"GroupNormalization", 18, kNew, 3, 3, 1, BuildGroupNormalization},
-    {"HardSigmoid", kOld, kNew, 1, 1, 1, BuildHardSigmoid},
+    {"HammingWindow", 17, kNew, 1, 1, 1, Window<Win::kHamming>},
+    {"HannWindow", 17, kNew, 1, 1, 1, Window<Win::kHann>},
+    {"HardSigmoid", kOld, kNew, 1, 1, 1, HardSigmoid},
     {"HardSwish", 14, kNew, 1, 1, 1, Activate<Act::kHardSwish>},
+    {"Hardmax", kOld, kNew, 1, 1, 1, BuildHardmax},
     {"Identity", kOld, kNew, 1, 1, 1, BuildIdentity, "", true},
     {"If", kOld, kNew, 1, 1, kMany, BuildIf},
-    {"LSTM", kOld, kNew, 3, 8, 3, Recurrent<graph::Recurrent::Kind::kLstm>},
     {"InstanceNormalization", kOld, kNew, 3, 3, 1, BuildInstanceNormalization},
+    {"IsInf", 10, kNew, 1, 1, 1, BuildIsInf},
+    {"IsNaN", 9, kNew, 1, 1, 1, Function<Fun::kIsNan>},
     {"LRN", kOld, kNew, 1, 1, 1, BuildLocalResponseNorm},
+    {"LSTM", kOld, kNew, 3, 8, 3, Recurrent<graph::Recurrent::Kind::kLstm>},
     {"LayerNormalization", 17, kNew, 2, 3, 3, BuildLayerNormalization},
     {"LeakyRelu", kOld, kNew, 1, 1, 1, LeakyRelu},
+    {"Less", kOld, kNew, 2, 2, 1, Comparison<Cmp::kLess>},
+    {"LessOrEqual", 12, kNew, 2, 2, 1, Comparison<Cmp::kLessOrEqual>},
     {"Log", kOld, kNew, 1, 1, 1, Function<Fun::kLog>},
     {"LogSoftmax", kOld, kNew, 1, 1, 1, Softmax<true>},
     {"Loop", kOld, kNew, 0, kMany, kMany, BuildLoop},
@@ -132,17 +197,25 @@ constexpr OperatorForm kOperators[] = {
     {"MaxPool", kOld, kNew, 1, 1, 2, Pool<Kind::kMax>},
     {"MaxRoiPool", kOld, kNew, 2, 2, 1, BuildMaxRoiPool},
     {"MaxUnpool", 9, kNew, 2, 3, 1, BuildMaxUnpool},
+    {"Mean", kOld, kNew, 1, kMany, 1, BuildMean},
+    {"MeanVarianceNormalization", 9, kNew, 1, 1, 1, BuildMeanVarianceNormalization},
+    {"MelWeightMatrix", 17, kNew, 5, 5, 1, BuildMelWeights},
     {"Min", kOld, kNew, 1, kMany, 1, Arithmetic<Bin::kMin>},
     {"Mish", 18, kNew, 1, 1, 1, Function<Fun::kMish>},
+    {"Mod", 10, kNew, 2, 2, 1, BuildMod},
     {"Mul", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kMul>},
     {"Neg", kOld, kNew, 1, 1, 1, Function<Fun::kNeg>},
+    {"NegativeLogLikelihoodLoss", 12, kNew, 2, 3, 1, BuildLikelihoodLoss},
     {"NonMaxSuppression", 10, kNew, 2, 5, 1, BuildNonMaxSuppression},
     {"NonZero", 9, kNew, 1, 1, 1, BuildNonZero},
+    {"Not", kOld, kNew, 1, 1, 1, Function<Fun::kNot>},
     {"OneHot", 9, kNew, 3, 3, 1, BuildOneHot},
+    {"Or", kOld, kNew, 2, 2, 1, Comparison<Cmp::kOr>},
+    {"PRelu", kOld, kNew, 2, 2, 1, BuildPRelu},
     {"Pad", kOld, 10, 1, 1, 1, BuildPadAttributes},
     {"Pad", 11, 17, 2, 3, 1, BuildPadInputs},
     {"Pad", 18, kNew, 2, 4, 1, BuildPadInputs},
-    {"Pow", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kPow>},
+    {"Pow", kOld, kNew, 2, 2, 1, BuildPow},
     {"QGemm", 1, 1, 6, 9, 1, BuildQGemm, kMicrosoftDomain},
     {"QLinearAdd", 1, 1, 7, 8, 1, QLinear<Bin::kAdd>, kMicrosoftDomain},
     {"QLinearAveragePool", 1, 1, 4, 5, 1, BuildQLinearAveragePool, kMicrosoftDomain},
@@ -158,6 +231,7 @@ constexpr OperatorForm kOperators[] = {
     {"QuantizeLinear", 10, kNew, 2, 3, 1, BuildQuantizeLinear},
     {"QuantizeLinear", 1, 1, 2, 3, 1, BuildQuantizeLinear, kMicrosoftDomain},
     {"RNN", kOld, kNew, 3, 6, 2, Recurrent<graph::Recurrent::Kind::kRnn>},
+    {"Range", 11, kNew, 3, 3, 1, BuildRange},
     {"Reciprocal", kOld, kNew, 1, 1, 1, Function<Fun::kReciprocal>},
     {"ReduceL1", kOld, 17, 1, 1, 1, Reduce<Red::kL1>},
     {"ReduceL1", 18, kNew, 1, 2, 1, ReduceInput<Red::kL1>},
@@ -186,11 +260,13 @@ constexpr OperatorForm kOperators[] = {
     {"ReverseSequence", 10, kNew, 2, 2, 1, BuildReverseSequence},
     {"RoiAlign", 10, kNew, 3, 3, 1, BuildRoiAlign},
     {"Round", 11, kNew, 1, 1, 1, Function<Fun::kRound>},
+    {"STFT", 17, kNew, 2, 4, 1, BuildStft},
     {"Scan", 8, 8, 0, kMany, kMany, BuildScan8},
     {"Scan", 9, kNew, 1, kMany, kMany, BuildScan},
     {"Scatter", 9, 10, 3, 3, 1, BuildScatterElements},
     {"ScatterElements", 11, kNew, 3, 3, 1, BuildScatterElements},
     {"ScatterND", 11, kNew, 3, 3, 1, BuildScatterNd},
+    {"Selu", kOld, kNew, 1, 1, 1, Selu},
     {"SequenceAt", 11, kNew, 2, 2, 1, BuildSequenceAt, "", true},
     {"SequenceConstruct", 11, kNew, 1, kMany, 1, BuildSequenceConstruct},
     {"SequenceEmpty", 11, kNew, 0, 0, 1, BuildSequenceEmpty},
@@ -198,12 +274,16 @@ constexpr OperatorForm kOperators[] = {
     {"SequenceInsert", 11, kNew, 2, 3, 1, BuildSequenceInsert, "", true},
     {"SequenceLength", 11, kNew, 1, 1, 1, BuildSequenceLength, "", true},
     {"Shape", kOld, kNew, 1, 1, 1, BuildShape},
+    {"Shrink", 9, kNew, 1, 1, 1, Shrink},
     {"Sigmoid", kOld, kNew, 1, 1, 1, Activate<Act::kSigmoid>},
     {"Sign", 9, kNew, 1, 1, 1, Function<Fun::kSign>},
+    {"Sin", kOld, kNew, 1, 1, 1, Function<Fun::kSin>},
+    {"Sinh", 9, kNew, 1, 1, 1, Function<Fun::kSinh>},
     {"Size", kOld, kNew, 1, 1, 1, BuildSize},
     {"Slice", kOld, 9, 1, 1, 1, BuildSliceAttributes},
     {"Slice", 10, kNew, 3, 5, 1, BuildSliceInputs},
     {"Softmax", kOld, kNew, 1, 1, 1, Softmax<false>},
+    {"SoftmaxCrossEntropyLoss", 12, kNew, 2, 3, 2, BuildCrossEntropyLoss},
     {"Softplus", kOld, kNew, 1, 1, 1, Function<Fun::kSoftplus>},
     {"Softsign", kOld, kNew, 1, 1, 1, Function<Fun::kSoftsign>},
     {"SpaceToDepth", kOld, kNew, 1, 1, 1, BuildSpaceToDepth},
@@ -215,7 +295,9 @@ constexpr OperatorForm kOperators[] = {
     {"Squeeze", 13, kNew, 1, 2, 1, BuildSqueezeInputs},
     {"Sub", kOld, kNew, 2, 2, 1, Arithmetic<Bin::kSub>},
     {"Sum", kOld, kNew, 1, kMany, 1, Arithmetic<Bin::kAdd>},
+    {"Tan", kOld, kNew, 1, 1, 1, Function<Fun::kTan>},
     {"Tanh", kOld, kNew, 1, 1, 1, Activate<Act::kTanh>},
+    {"ThresholdedRelu", 10, kNew, 1, 1, 1, ThresholdedRelu},
     {"Tile", kOld, kNew, 2, 2, 1, BuildTile},
     {"TopK", kOld, 9, 1, 1, 2, BuildTopKAttributes},
     {"TopK", 10, kNew, 2, 2, 2, BuildTopKInputs},
@@ -226,6 +308,8 @@ constexpr OperatorForm kOperators[] = {
     {"Unsqueeze", 13, kNew, 2, 2, 1, BuildUnsqueezeInputs},
     {"Upsample", kOld, 8, 1, 1, 1, BuildUpsampleAttributes},
     {"Upsample", 9, 9, 2, 2, 1, BuildUpsampleInputs},
+    {"Where", 9, kNew, 3, 3, 1, BuildWhere},
+    {"Xor", kOld, kNew, 2, 2, 1, Comparison<Cmp::kXor>},
 };
 
 }  // namespace

@@ -65,6 +65,19 @@ int64_t OpsetOf(const graph::Operation& operation) {
     return reshape->allow_zero ? 14 : kExportOpset;
   }
   if (std::holds_alternative<graph::Col2Im>(operation)) return 18;
+  if (const auto* binary = std::get_if<graph::Binary>(&operation)) {
+    return binary->operation >= graph::Binary::Operation::kBitwiseAnd ? 18 : kExportOpset;
+  if (const auto* eltwise = std::get_if<graph::Eltwise>(&operation)) {
+    return eltwise->function == graph::Eltwise::Function::kBitwiseNot ? 18 : kExportOpset;
+  if (const auto* reduce = std::get_if<graph::Reduce>(&operation)) {
+    return reduce->noop_with_empty_axes && reduce->operation != graph::Reduce::Operation::kSum
+               ? 18
+               : kExportOpset;
+  if (const auto* dft = std::get_if<graph::Dft>(&operation)) return dft->axis == -2 ? 20 : 17;
+  if (std::holds_alternative<graph::MelWeights>(operation) ||
+      std::holds_alternative<graph::Stft>(operation) ||
+      std::holds_alternative<graph::WindowFunction>(operation)) {
+    return 17;
   if (std::holds_alternative<graph::Trilu>(operation)) return 14;
   return kExportOpset;
 }
@@ -75,6 +88,12 @@ int64_t OpsetOf(const graph::Graph& graph) {
     opset = std::max(opset, OpsetOf(node.operation));
     const bool pads_axes = node.as<graph::Pad>() != nullptr && node.input(3) != graph::kNoValue;
     if (pads_axes) opset = std::max<int64_t>(opset, 18);
+    // Axes that are not constant are an input, of sums since opset 13.
+    const auto* reduce = node.as<graph::Reduce>();
+    if (reduce != nullptr && reduce->operation != graph::Reduce::Operation::kSum &&
+        node.input(1) != graph::kNoValue && graph.ConstantInput(node, 1) == nullptr) {
+      opset = std::max<int64_t>(opset, 18);
+    }
     for (const auto& body : graph::Bodies(node.operation)) opset = std::max(opset, OpsetOf(*body));
   }
   return opset;

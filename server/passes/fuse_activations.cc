@@ -28,7 +28,20 @@ Activation::Kind TimesArgument(const Eltwise& gate) {
   return Activation::Kind::kNone;
 }
 
-// x * Sigmoid(x) and x * HardSigmoid(x) become one function of x.
+// Whether `gate` is Tanh of Softplus of x, which nobody else reads.
+bool IsMishGate(Fusion& fusion, const Node& gate, ValueId x) {
+  const auto* tanh = gate.as<Eltwise>();
+  if (tanh == nullptr || tanh->function != Eltwise::Function::kActivation ||
+      tanh->activation.kind != Activation::Kind::kTanh || !fusion.MayVanish(gate.inputs[0])) {
+    return false;
+  }
+  const Node* producer = fusion.Producer(gate.inputs[0]);
+  const auto* softplus = producer == nullptr ? nullptr : producer->as<Eltwise>();
+  return softplus != nullptr && softplus->function == Eltwise::Function::kSoftplus &&
+         producer->inputs[0] == x;
+}
+
+// x * Sigmoid(x), x * HardSigmoid(x) and x * Tanh(Softplus(x)) become one function of x.
 void NameGates(Graph& graph) {
   Fusion fusion(graph);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -40,10 +53,14 @@ void NameGates(Graph& graph) {
     for (size_t side = 0; side < 2; ++side) {
       const ValueId gated = graph.nodes[i].inputs[side], x = graph.nodes[i].inputs[1 - side];
       Node* gate = fusion.Producer(gated);
-      if (gate == nullptr || gate->as<Eltwise>() == nullptr || gate->inputs[0] != x ||
-          !fusion.MayVanish(gated)) {
-        continue;
+      if (gate == nullptr || gate->as<Eltwise>() == nullptr || !fusion.MayVanish(gated)) continue;
+      if (IsMishGate(fusion, *gate, x)) {
+        gate->operation = Eltwise{Eltwise::Function::kMish, {}};
+        gate->inputs = {x};  // the Softplus is dead
+        fusion.MergeInto(*gate, i);
+        break;
       }
+      if (gate->inputs[0] != x) continue;
       const Activation::Kind kind = TimesArgument(*gate->as<Eltwise>());
       if (kind == Activation::Kind::kNone) continue;
       gate->operation = Eltwise{Eltwise::Function::kActivation, {kind, 0.0f, 0.0f}};

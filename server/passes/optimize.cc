@@ -39,6 +39,7 @@ absl::Status Optimize(graph::Graph& graph, const OptimizeOptions& options) {
   RETURN_IF_ERROR(OptimizeBodies(graph, options));
   RETURN_IF_ERROR(WidenFloats(graph));
   RETURN_IF_ERROR(graph::InferShapes(graph));
+  RETURN_IF_ERROR(LowerEinsum(graph));
   RETURN_IF_ERROR(RemoveIdentity(graph));
   RETURN_IF_ERROR(SimplifyRecurrent(graph));
   RETURN_IF_ERROR(FoldConstants(graph));

@@ -34,6 +34,10 @@ absl::Status SinkTransposes(graph::Graph& graph);
 // A Transpose behind a Transpose becomes one; one that moves nothing vanishes.
 absl::Status CancelTransposes(graph::Graph& graph);
 
+// An Einsum of one or two float operands becomes sums, transposes and a matrix product, unless it
+// takes a diagonal, repeats a dimension of 1, or too many of its dimensions are unknown.
+absl::Status LowerEinsum(graph::Graph& graph);
+
 // Nodes with constant inputs become constants.
 absl::Status FoldConstants(graph::Graph& graph);
 

@@ -124,27 +124,28 @@ absl::StatusOr<View> Operand(Lowering& lowering, ValueId id, bool integer, Layou
   return view;
 }
 
-absl::Status LowerBinary(Lowering& lowering, const Node& node, const graph::Binary& binary) {
+// What a node does with two operands of float32, or of integers that stand for real numbers.
+absl::Status LowerBinary(Lowering& lowering, const Node& node,
+                         kernels::BinarySpec::Operation operation, const Activation& activation) {
   using Operation = kernels::BinarySpec::Operation;
   const ValueId a = node.inputs[0];
   const ValueId b = node.inputs[1];
   const ValueId out = node.outputs[0];
-  const bool arithmetic = binary.operation <= graph::Binary::Operation::kPow;
-  if (!arithmetic || IsPlain(lowering, out) || IsPlain(lowering, b)) {
+  if (operation > Operation::kPRelu || IsPlain(lowering, out) || IsPlain(lowering, b)) {
     return LowerPlain(lowering, node);
   }
   kernels::BinarySpec spec;
-  spec.operation = static_cast<Operation>(binary.operation);
+  spec.operation = operation;
   const bool integer = lowering.integer_activation(a) && lowering.integer_activation(b) &&
                        lowering.integer_activation(out) &&
-                       binary.activation.kind == Activation::Kind::kNone &&
+                       activation.kind == Activation::Kind::kNone &&
                        (spec.operation == Operation::kAdd || spec.operation == Operation::kMul);
   if (integer) {
     spec.a_params = ParamsOf(lowering, a);
     spec.b_params = ParamsOf(lowering, b);
     spec.dst_params = ParamsOf(lowering, out);
   } else {
-    spec.activation = binary.activation;
+    spec.activation = activation;
   }
   const graph::Shape& dims = lowering.shape(out);
   LayoutWish wish = LayoutWish::kRowMajor;
@@ -344,7 +345,13 @@ absl::Status LowerElementwise(Lowering& lowering, const Node& node) {
   if (const auto* pool = node.as<graph::Pool>()) return LowerPool(lowering, node, *pool);
   if (const auto* eltwise = node.as<graph::Eltwise>())
     return LowerEltwise(lowering, node, *eltwise);
-  if (const auto* binary = node.as<graph::Binary>()) return LowerBinary(lowering, node, *binary);
+  if (const auto* binary = node.as<graph::Binary>()) {
+    return LowerBinary(lowering, node, graph::PlainOperation(binary->operation),
+                       binary->activation);
+  }
+  if (node.as<graph::PRelu>() != nullptr) {
+    return LowerBinary(lowering, node, kernels::BinarySpec::Operation::kPRelu, {});
+  }
   if (const auto* softmax = node.as<graph::Softmax>())
     return LowerSoftmax(lowering, node, *softmax);
   if (const auto* reduce = node.as<graph::Reduce>()) return LowerReduce(lowering, node, *reduce);

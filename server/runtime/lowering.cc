@@ -94,7 +94,7 @@ absl::Status Lowering::LowerNode(const graph::Node& node) {
   if (node.as<graph::Pool>() || node.as<graph::Eltwise>() || node.as<graph::Binary>() ||
       node.as<graph::Softmax>() || node.as<graph::Reduce>() || node.as<graph::Quantize>() ||
       node.as<graph::Dequantize>() || node.as<graph::DynamicQuantize>() || node.as<graph::Cast>() ||
-      node.as<graph::Resize>()) {
+      node.as<graph::Resize>() || node.as<graph::PRelu>()) {
     return LowerElementwise(*this, node);
   }
   if (node.as<graph::Reshape>() || node.as<graph::Flatten>() || node.as<graph::Squeeze>() ||

@@ -57,6 +57,7 @@ double Apply(Operation operation, double a, double b) {
     case Operation::kMax: return std::max(a, b);
     case Operation::kMin: return std::min(a, b);
     case Operation::kPow: return std::pow(a, b);
+    default: break;
   }
   return 0;
 }

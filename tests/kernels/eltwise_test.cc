@@ -52,8 +52,7 @@ double InDouble(const EltwiseSpec& spec, double x) {
     case Function::kSqrt: return std::sqrt(x);
     case Function::kTan: return std::sin(x) / std::cos(x);
     case Function::kThresholdedRelu: return x > alpha ? x : 0;
-    case Function::kTable: return 0;
-    case Function::kActivation: break;
+    default: break;
   }
   switch (spec.activation.kind) {
     case Kind::kNone: return x;

@@ -53,6 +53,26 @@ TEST(FuseActivationsTest, GoesIntoConvMatMulAndBinary) {
   EXPECT_EQ(After(FuseActivations, binary).nodes.size(), 1u);
 }
 
+TEST(FuseActivationsTest, MishIsNamed) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {1, 2});
+  const ValueId softplus = b.Eltwise(x, Eltwise::Function::kSoftplus);
+  const ValueId gate = b.Activation(softplus, {Activation::Kind::kTanh, 0, 0});
+  b.Output(b.Product(gate, x), "y");
+  const Graph graph = After(FuseActivations, b);
+  ASSERT_EQ(graph.nodes.size(), 2u);  // and the Softplus, which nobody reads
+  EXPECT_EQ(graph.nodes[1].as<Eltwise>()->function, Eltwise::Function::kMish);
+  EXPECT_EQ(graph.nodes[1].inputs, std::vector<ValueId>{x});
+  EXPECT_EQ(graph.value(graph.nodes[1].outputs[0]).name, "y");
+
+  GraphBuilder read;
+  const ValueId u = read.Input("x", {1, 2});
+  const ValueId soft = read.Eltwise(u, Eltwise::Function::kSoftplus);
+  read.Output(read.Product(read.Activation(soft, {Activation::Kind::kTanh, 0, 0}), u));
+  read.Output(soft);
+  EXPECT_EQ(After(FuseActivations, read).nodes.size(), 3u);
+}
+
 TEST(FuseActivationsTest, OnlyOneActivationIsFused) {
   GraphBuilder b;
   b.Output(b.Sigmoid(b.Relu(SomeConv(b, SomeInput(b)))));

@@ -27,10 +27,13 @@ std::span<const Kernel<MaxRegionsSpec>> MaxRegionsKernels();
 //
 //   inputs   src [N, C, H, W], rois [R, 4], batch indices [R] (int64)
 //   outputs  dst [R, C, height, width]
-// Reports as a fault, and gives zeros for: a batch index outside of src, a region that is not
-// finite or needs more than kMaxSamples samples along a bin.
+// Reports as a fault, and gives zeros for: a batch index outside of src; a region that is not
+// finite or longer than LongestRegion, so that none costs much more than one that covers the image.
 struct AlignRegionsSpec {
-  static constexpr int64_t kMaxSamples = 4096;
+  static constexpr int64_t kMaxSamples = 4096;  // greater `samples` are refused
+
+  // Pixels along a dimension of so many.
+  static constexpr int64_t LongestRegion(int64_t size) { return 4 * size + 64; }
 
   Dims src;
   Dims dst;

@@ -114,9 +114,9 @@ struct AlignRegions {
     if (!spec.half_pixel) length = std::max(length, 1.0f);
     const float step = length / static_cast<float>(bins);
     const float wanted = spec.samples > 0 ? static_cast<float>(spec.samples) : std::ceil(step);
-    const bool served = std::isfinite(start) && std::isfinite(length) &&
-                        wanted <= static_cast<float>(AlignRegionsSpec::kMaxSamples);
-    return {start, step, served ? static_cast<int64_t>(wanted) : -1, size};
+    const auto longest = static_cast<float>(AlignRegionsSpec::LongestRegion(size));
+    const bool served = std::isfinite(start) && std::isfinite(length) && length <= longest;
+    return {start, step, served ? static_cast<int64_t>(std::max(wanted, 0.0f)) : -1, size};
   }
 
   float Value(const float* src, const Axis& down, const Axis& across, int64_t row,

@@ -136,11 +136,18 @@ TensorPtr DequantizeTensor(const Tensor& x, const Quantization& how) {
 
 TensorPtr ClipIntegers(const Tensor& x, float low, float high) {
   if (x.type() != DataType::kInt8 && x.type() != DataType::kUint8) return nullptr;
-  std::vector<int64_t> elements = x.ToInt64();
-  for (int64_t& element : elements) {
-    element = static_cast<int64_t>(std::min(std::max(static_cast<float>(element), low), high));
+  const auto clip = [&](auto element) {
+    const float clipped = std::min(std::max(static_cast<float>(element), low), high);
+    return static_cast<decltype(element)>(clipped);
+  };
+  if (x.type() == DataType::kInt8) {
+    std::vector<int8_t> elements(x.as<int8_t>().begin(), x.as<int8_t>().end());
+    for (int8_t& element : elements) element = clip(element);
+    return Tensor::Of(x.type(), x.shape(), elements);
   }
-  return FromIntegers(x.type(), x.shape(), elements);
+  std::vector<uint8_t> elements(x.as<uint8_t>().begin(), x.as<uint8_t>().end());
+  for (uint8_t& element : elements) element = clip(element);
+  return Tensor::Of(x.type(), x.shape(), elements);
 }
 
 }  // namespace fourfold::graph

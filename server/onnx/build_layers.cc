@@ -100,38 +100,6 @@ absl::StatusOr<Window> ReadWindow(Attributes& attributes) {
   return window;
 }
 
-bool IsFloat(const TensorPtr& tensor) {
-  return tensor && tensor->type() == graph::DataType::kFloat32;
-}
-
-TensorPtr Scaled(const Tensor& tensor, float factor) {
-  std::vector<float> elements = tensor.ToFloat();
-  for (float& element : elements) element *= factor;
-  return Tensor::Of(tensor.type(), tensor.shape(), elements);
-}
-
-// input(i) times `factor`: a constant where it is one, else behind a multiplication.
-ValueId ScaledInput(NodeBuilder& node, int i, float factor, const std::string& name) {
-  if (factor == 1.0f) return node.input(i);
-  if (TensorPtr constant = node.Constant(i); IsFloat(constant)) {
-    return node.NewConstant(name, Scaled(*constant, factor));
-  }
-  const ValueId product = node.NewValue(name);
-  node.Emit(graph::Binary{.operation = graph::Binary::Operation::kMul, .activation = {}},
-            {node.input(i), node.NewScalar(name + "_factor", factor)}, {product});
-  return product;
-}
-
-// Whether a Gemm's C is a row that is added to every row of the product, whose width is `columns`
-// where that is known.
-bool IsRow(const std::optional<Shape>& shape, int64_t columns) {
-  if (!shape || shape->empty() || shape->size() > 2) return false;
-  if (shape->size() == 2 && shape->front() != 1) return false;
-  return columns > 0 ? shape->back() == columns : shape->back() > 1;
-}
-
-}  // namespace
-
 absl::StatusOr<graph::Conv> ReadConv(NodeBuilder& node) {
   graph::Conv conv;
   ASSIGN_OR_RETURN(conv.window, ReadWindow(node.attributes()));

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "server/onnx/element_type.h"
+#include "server/onnx/export_families.h"
 #include "server/onnx/exporter.h"
 
 namespace fourfold::onnx {

@@ -18,6 +18,24 @@ absl::Status ExportOf(Exporter&, const graph::Node& node, const Op&) {
   return Inexpressible(graph::OperationName(node.operation));
 }
 
+// export_arithmetic.cc
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::ArgReduce& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Compare& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::CumSum& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Det& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Dft& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Einsum& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::EyeLike& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Hardmax& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::MelWeights& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::NegativeLogLikelihood& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::PRelu& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Range& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Softmax& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Stft& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Where& op);
+absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::WindowFunction& op);
+
 // export_image.cc
 absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::ConvTranspose& conv);
 absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::GridSample& sample);

@@ -137,142 +137,138 @@ class Operations {
     return absl::OkStatus();
   }
 
-  return absl::OkStatus();
-}
-
-absl::Status
-operator()(const graph::Transpose& transpose) {
-  ::onnx::NodeProto& proto = Add("Transpose", e_.ReadAll(node_));
-  if (!transpose.permutation.empty()) SetInts(proto, "perm", transpose.permutation);
-  return absl::OkStatus();
-}
-
-absl::Status operator()(const graph::Reshape& reshape) {
-  ::onnx::NodeProto& proto = Add("Reshape", e_.ReadAll(node_));
-  if (reshape.allow_zero) SetInt(proto, "allowzero", 1);
-  return absl::OkStatus();
-}
-
-absl::Status operator()(const graph::Flatten& flatten) {
-  SetInt(Add("Flatten", e_.ReadAll(node_)), "axis", flatten.axis);
-  return absl::OkStatus();
-}
-
-absl::Status operator()(const graph::Squeeze&) { return Simple("Squeeze"); }
-absl::Status operator()(const graph::Unsqueeze&) { return Simple("Unsqueeze"); }
-absl::Status operator()(const graph::Slice&) { return Simple("Slice"); }
-absl::Status operator()(const graph::Expand&) { return Simple("Expand"); }
-absl::Status operator()(const graph::Identity&) { return Simple("Identity"); }
-
-absl::Status operator()(const graph::Gather& gather) {
-  SetInt(Add("Gather", e_.ReadAll(node_)), "axis", gather.axis);
-  return absl::OkStatus();
-}
-
-absl::Status operator()(const graph::ShapeOf& shape) {
-  if (shape.start == 0 && !shape.end) return Simple("Shape");
-  const std::string all = e_.Temporary(node_, "all");
-  e_.AddNode("Shape", node_.name, {e_.Read(node_, 0)}, {all});
-  const std::string start = e_.AddInt64s(node_, "start", {shape.start});
-  const std::string end =
-      e_.AddInt64s(node_, "end", {shape.end.value_or(std::numeric_limits<int64_t>::max())});
-  e_.AddNode("Slice", node_.name + "_slice", {all, start, end}, {e_.Write(node_)});
-  return absl::OkStatus();
-}
-
-absl::Status operator()(const graph::ConstantOfShape& constant) {
-  ::onnx::NodeProto& proto = Add("ConstantOfShape", e_.ReadAll(node_));
-  ::onnx::AttributeProto& value = *proto.add_attribute();
-  value.set_name("value");
-  value.set_type(::onnx::AttributeProto::TENSOR);
-  // ONNX wants a vector of one element.
-  FillTensor(*Tensor::Copy(
-                 constant.value->type(), {1},
-                 {static_cast<const std::byte*>(constant.value->data()), constant.value->bytes()}),
-             *value.mutable_t());
-  return absl::OkStatus();
-}
-
-absl::Status operator()(const graph::If& branches) { return ExportIf(e_, node_, branches); }
-absl::Status operator()(const graph::Loop& loop) { return ExportLoop(e_, node_, loop); }
-absl::Status operator()(const graph::Scan& scan) { return ExportScan(e_, node_, scan); }
-
-absl::Status operator()(const graph::Cast& cast) {
-  SetInt(Add("Cast", e_.ReadAll(node_)), "to", OnnxElementType(cast.to));
-  return absl::OkStatus();
-}
-
-// The ONNX forms, as they were imported.
-absl::Status operator()(const graph::Quantize& quantize) {
-  SetInt(Add("QuantizeLinear", e_.ReadAll(node_)), "axis", quantize.axis);
-  return absl::OkStatus();
-}
-absl::Status operator()(const graph::Dequantize& dequantize) {
-  SetInt(Add("DequantizeLinear", e_.ReadAll(node_)), "axis", dequantize.axis);
-  return absl::OkStatus();
-}
-absl::Status operator()(const graph::DynamicQuantize&) {
-  e_.AddNode("DynamicQuantizeLinear", node_.name, e_.ReadAll(node_),
-             {e_.Write(node_, 0), e_.Write(node_, 1), e_.Write(node_, 2)});
-  return absl::OkStatus();
-}
-
-private:
-// What follows the main ONNX node of a fused one: a residual, an activation, both, or nothing.
-struct Stages {
-  std::string first;   // what the main node writes
-  std::string second;  // what the residual's Add writes
-};
-
-Stages After(const Activation& activation, bool residual) {
-  const bool active = activation.kind != Activation::Kind::kNone;
-  Stages stages;
-  written_ = e_.Write(node_);
-  stages.second = active ? e_.Temporary(node_, "inactive") : written_;
-  stages.first = residual ? e_.Temporary(node_, "sum") : stages.second;
-  return stages;
-}
-
-absl::Status Finish(const Stages& stages, const std::string& residual,
-                    const Activation& activation) {
-  if (!residual.empty()) {
-    e_.AddNode("Add", node_.name + "_residual", {stages.first, residual}, {stages.second});
+  absl::Status operator()(const graph::Transpose& transpose) {
+    ::onnx::NodeProto& proto = Add("Transpose", e_.ReadAll(node_));
+    if (!transpose.permutation.empty()) SetInts(proto, "perm", transpose.permutation);
+    return absl::OkStatus();
   }
-  if (activation.kind != Activation::Kind::kNone) {
-    ExportActivation(e_, node_, node_.name + "_activation", activation, stages.second, written_);
+
+  absl::Status operator()(const graph::Reshape& reshape) {
+    ::onnx::NodeProto& proto = Add("Reshape", e_.ReadAll(node_));
+    if (reshape.allow_zero) SetInt(proto, "allowzero", 1);
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
-}
 
-::onnx::NodeProto& Add(const std::string& op_type, Exporter::Names inputs) {
-  return e_.AddNode(op_type, node_.name, std::move(inputs), {e_.Write(node_)});
-}
-
-absl::Status Simple(const std::string& op_type) {
-  Add(op_type, e_.ReadAll(node_));
-  return absl::OkStatus();
-}
-
-// An input with its last two dimensions swapped, if it has to be.
-absl::StatusOr<std::string> Transposed(size_t i, bool transpose, const std::string& name) {
-  const std::string input = e_.Read(node_, i);
-  if (!transpose) return input;
-  const auto& shape = e_.graph().value(node_.inputs[i]).shape;
-  if (!shape || shape->size() < 2) {
-    return absl::InvalidArgumentError(absl::StrCat("the rank of its ", name, " is not known"));
+  absl::Status operator()(const graph::Flatten& flatten) {
+    SetInt(Add("Flatten", e_.ReadAll(node_)), "axis", flatten.axis);
+    return absl::OkStatus();
   }
-  std::vector<int64_t> permutation;
-  for (size_t d = 0; d < shape->size(); ++d) permutation.push_back(static_cast<int64_t>(d));
-  std::swap(permutation[shape->size() - 1], permutation[shape->size() - 2]);
-  const std::string result = e_.Temporary(node_, name);
-  SetInts(e_.AddNode("Transpose", absl::StrCat(node_.name, "_", name), {input}, {result}), "perm",
-          permutation);
-  return result;
-}
 
-Exporter& e_;
-const Node& node_;
-std::string written_;
+  absl::Status operator()(const graph::Squeeze&) { return Simple("Squeeze"); }
+  absl::Status operator()(const graph::Unsqueeze&) { return Simple("Unsqueeze"); }
+  absl::Status operator()(const graph::Slice&) { return Simple("Slice"); }
+  absl::Status operator()(const graph::Expand&) { return Simple("Expand"); }
+  absl::Status operator()(const graph::Identity&) { return Simple("Identity"); }
+
+  absl::Status operator()(const graph::Gather& gather) {
+    SetInt(Add("Gather", e_.ReadAll(node_)), "axis", gather.axis);
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::ShapeOf& shape) {
+    if (shape.start == 0 && !shape.end) return Simple("Shape");
+    const std::string all = e_.Temporary(node_, "all");
+    e_.AddNode("Shape", node_.name, {e_.Read(node_, 0)}, {all});
+    const std::string start = e_.AddInt64s(node_, "start", {shape.start});
+    const std::string end =
+        e_.AddInt64s(node_, "end", {shape.end.value_or(std::numeric_limits<int64_t>::max())});
+    e_.AddNode("Slice", node_.name + "_slice", {all, start, end}, {e_.Write(node_)});
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::ConstantOfShape& constant) {
+    ::onnx::NodeProto& proto = Add("ConstantOfShape", e_.ReadAll(node_));
+    ::onnx::AttributeProto& value = *proto.add_attribute();
+    value.set_name("value");
+    value.set_type(::onnx::AttributeProto::TENSOR);
+    // ONNX wants a vector of one element.
+    FillTensor(*Tensor::Copy(constant.value->type(), {1},
+                             {static_cast<const std::byte*>(constant.value->data()),
+                              constant.value->bytes()}),
+               *value.mutable_t());
+    return absl::OkStatus();
+  }
+
+  absl::Status operator()(const graph::If& branches) { return ExportIf(e_, node_, branches); }
+  absl::Status operator()(const graph::Loop& loop) { return ExportLoop(e_, node_, loop); }
+  absl::Status operator()(const graph::Scan& scan) { return ExportScan(e_, node_, scan); }
+
+  absl::Status operator()(const graph::Cast& cast) {
+    SetInt(Add("Cast", e_.ReadAll(node_)), "to", OnnxElementType(cast.to));
+    return absl::OkStatus();
+  }
+
+  // The ONNX forms, as they were imported.
+  absl::Status operator()(const graph::Quantize& quantize) {
+    SetInt(Add("QuantizeLinear", e_.ReadAll(node_)), "axis", quantize.axis);
+    return absl::OkStatus();
+  }
+  absl::Status operator()(const graph::Dequantize& dequantize) {
+    SetInt(Add("DequantizeLinear", e_.ReadAll(node_)), "axis", dequantize.axis);
+    return absl::OkStatus();
+  }
+  absl::Status operator()(const graph::DynamicQuantize&) {
+    e_.AddNode("DynamicQuantizeLinear", node_.name, e_.ReadAll(node_),
+               {e_.Write(node_, 0), e_.Write(node_, 1), e_.Write(node_, 2)});
+    return absl::OkStatus();
+  }
+
+ private:
+  // What follows the main ONNX node of a fused one: a residual, an activation, both, or nothing.
+  struct Stages {
+    std::string first;   // what the main node writes
+    std::string second;  // what the residual's Add writes
+  };
+
+  Stages After(const Activation& activation, bool residual) {
+    const bool active = activation.kind != Activation::Kind::kNone;
+    Stages stages;
+    written_ = e_.Write(node_);
+    stages.second = active ? e_.Temporary(node_, "inactive") : written_;
+    stages.first = residual ? e_.Temporary(node_, "sum") : stages.second;
+    return stages;
+  }
+
+  absl::Status Finish(const Stages& stages, const std::string& residual,
+                      const Activation& activation) {
+    if (!residual.empty()) {
+      e_.AddNode("Add", node_.name + "_residual", {stages.first, residual}, {stages.second});
+    }
+    if (activation.kind != Activation::Kind::kNone) {
+      ExportActivation(e_, node_, node_.name + "_activation", activation, stages.second, written_);
+    }
+    return absl::OkStatus();
+  }
+
+  ::onnx::NodeProto& Add(const std::string& op_type, Exporter::Names inputs) {
+    return e_.AddNode(op_type, node_.name, std::move(inputs), {e_.Write(node_)});
+  }
+
+  absl::Status Simple(const std::string& op_type) {
+    Add(op_type, e_.ReadAll(node_));
+    return absl::OkStatus();
+  }
+
+  // An input with its last two dimensions swapped, if it has to be.
+  absl::StatusOr<std::string> Transposed(size_t i, bool transpose, const std::string& name) {
+    const std::string input = e_.Read(node_, i);
+    if (!transpose) return input;
+    const auto& shape = e_.graph().value(node_.inputs[i]).shape;
+    if (!shape || shape->size() < 2) {
+      return absl::InvalidArgumentError(absl::StrCat("the rank of its ", name, " is not known"));
+    }
+    std::vector<int64_t> permutation;
+    for (size_t d = 0; d < shape->size(); ++d) permutation.push_back(static_cast<int64_t>(d));
+    std::swap(permutation[shape->size() - 1], permutation[shape->size() - 2]);
+    const std::string result = e_.Temporary(node_, name);
+    SetInts(e_.AddNode("Transpose", absl::StrCat(node_.name, "_", name), {input}, {result}), "perm",
+            permutation);
+    return result;
+  }
+
+  Exporter& e_;
+  const Node& node_;
+  std::string written_;
 };
 
 }  // namespace

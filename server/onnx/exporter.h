@@ -118,32 +118,6 @@ absl::Status ExportIf(Exporter& exporter, const graph::Node& node, const graph::
 absl::Status ExportLoop(Exporter& exporter, const graph::Node& node, const graph::Loop& loop);
 absl::Status ExportScan(Exporter& exporter, const graph::Node& node, const graph::Scan& scan);
 
-// The nodes of one operation, by family: one overload each; the older ones are in
-// export_operations.cc.
-template <typename Op>
-absl::Status ExportOf(Exporter&, const graph::Node& node, const Op&) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("no opset has ", graph::OperationName(node.operation)));
-}
-
-// export_arithmetic.cc
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::ArgReduce& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Compare& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::CumSum& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Det& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Dft& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Einsum& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::EyeLike& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Hardmax& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::MelWeights& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::NegativeLogLikelihood& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::PRelu& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Range& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Softmax& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Stft& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::Where& op);
-absl::Status ExportOf(Exporter& e, const graph::Node& node, const graph::WindowFunction& op);
-
 void SetInt(::onnx::NodeProto& node, const std::string& name, int64_t value);
 void SetFloat(::onnx::NodeProto& node, const std::string& name, float value);
 void SetInts(::onnx::NodeProto& node, const std::string& name, const std::vector<int64_t>& values);

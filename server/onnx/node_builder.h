@@ -37,10 +37,10 @@ struct ImportScope {
   // Sequences of known length, which only stand for their tensors; nothing for one of the graph
   // around this one.
   std::unordered_map<graph::ValueId, std::optional<std::vector<graph::ValueId>>> sequences;
-  size_t sequence_tensors = 0;         // in all of them
-  std::vector<ShapeRule> shape_rules;  // checked when shapes have been inferred
+  size_t sequence_tensors = 0;                         // in all of them
+  std::vector<ShapeRule> shape_rules;                  // checked when shapes have been inferred
   std::unordered_map<graph::ValueId, int32_t> packed;  // constants of 4 bits: their ONNX type
-  std::unordered_set<graph::ValueId> untyped;  // computed, of a type not known yet
+  std::unordered_set<graph::ValueId> untyped;          // computed, of a type not known yet
   NameSet value_names;
   NameSet node_names;
   int depth = 0;  // graphs around this one

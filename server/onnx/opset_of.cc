@@ -67,17 +67,21 @@ int64_t OpsetOf(const graph::Operation& operation) {
   if (std::holds_alternative<graph::Col2Im>(operation)) return 18;
   if (const auto* binary = std::get_if<graph::Binary>(&operation)) {
     return binary->operation >= graph::Binary::Operation::kBitwiseAnd ? 18 : kExportOpset;
+  }
   if (const auto* eltwise = std::get_if<graph::Eltwise>(&operation)) {
     return eltwise->function == graph::Eltwise::Function::kBitwiseNot ? 18 : kExportOpset;
+  }
   if (const auto* reduce = std::get_if<graph::Reduce>(&operation)) {
     return reduce->noop_with_empty_axes && reduce->operation != graph::Reduce::Operation::kSum
                ? 18
                : kExportOpset;
+  }
   if (const auto* dft = std::get_if<graph::Dft>(&operation)) return dft->axis == -2 ? 20 : 17;
   if (std::holds_alternative<graph::MelWeights>(operation) ||
       std::holds_alternative<graph::Stft>(operation) ||
       std::holds_alternative<graph::WindowFunction>(operation)) {
     return 17;
+  }
   if (std::holds_alternative<graph::Trilu>(operation)) return 14;
   return kExportOpset;
 }

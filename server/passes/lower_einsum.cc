@@ -189,7 +189,8 @@ std::optional<std::vector<Node>> RewriteProduct(Graph& graph, const Node& node, 
   }
   // A product can take its operands transposed.
   const auto flipped = [&](const Operand& operand, const Labels& rows, const Labels& columns) {
-    return operand.labels == Joined(roles.batch, columns, rows) && !rows.empty() && !columns.empty();
+    return operand.labels == Joined(roles.batch, columns, rows) && !rows.empty() &&
+           !columns.empty();
   };
   graph::MatMul matmul;
   matmul.transpose_lhs = flipped(lhs, roles.lhs, roles.inner);

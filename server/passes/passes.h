@@ -26,9 +26,9 @@ absl::Status ExpandQuantization(graph::Graph& graph);
 absl::Status RemoveIdentity(graph::Graph& graph);
 
 // A Transpose in front of an operation that works element by element or along dimensions (Eltwise,
-// Binary with its like or a constant, Concat, Pad, Slice, Reduce, Quantize, Dequantize) moves behind
-// it, and on to the next, until it meets its opposite or something that needs its order. Models that
-// came from channels-last files have one on either side of each convolution.
+// Binary with its like or a constant, Concat, Pad, Slice, Reduce, Quantize, Dequantize) moves
+// behind it, and on to the next, until it meets its opposite or something that needs its order.
+// Models that came from channels-last files have one on either side of each convolution.
 absl::Status SinkTransposes(graph::Graph& graph);
 
 // A Transpose behind a Transpose becomes one; one that moves nothing vanishes.

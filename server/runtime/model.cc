@@ -15,7 +15,8 @@ std::vector<TensorInfo> Describe(const graph::Graph& graph,
   std::vector<TensorInfo> infos;
   for (graph::ValueId id : ids) {
     const graph::Value& value = graph.value(id);
-    infos.push_back({value.name, value.type, value.shape.value_or(graph::Shape{graph::kUnknownDim})});
+    infos.push_back(
+        {value.name, value.type, value.shape.value_or(graph::Shape{graph::kUnknownDim})});
   }
   return infos;
 }

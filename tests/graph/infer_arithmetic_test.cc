@@ -193,9 +193,13 @@ TEST(InferArithmeticTest, SignalsHaveBinsAndFrames) {
               }),
               HasSubstr("wanted 1 as its last dimension"));
   dft.inverse = true;
-  EXPECT_EQ(Result([&](GraphBuilder& b) { return b.Add(dft, {b.Input("x", {2, 6, 2})}); }),
+  EXPECT_EQ(Result([&](GraphBuilder& b) {
+              return b.Add(dft, {b.Input("x", {2, 6, 2})});
+            }),
             Of(kFloat, {2, 10, 1}));
-  EXPECT_THAT(Error([&](GraphBuilder& b) { return b.Add(dft, {b.Input("x", {2, 6, 1})}); }),
+  EXPECT_THAT(Error([&](GraphBuilder& b) {
+                return b.Add(dft, {b.Input("x", {2, 6, 1})});
+              }),
               HasSubstr("wanted 2 as its last dimension"));
   dft.inverse = false;
   dft.axis = -1;

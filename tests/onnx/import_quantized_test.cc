@@ -323,7 +323,8 @@ TEST(ImportQuantizedTest, QGemmScalesProductAndBiasByAlpha) {
   AddFloat(node, "alpha", 2.0f);
   builder.Output("y");
   // (5 - 1, 9 - 1) times (1, 2) and (-3, 4), and the bias, in units of 2 * 0.5 * scale.
-  EXPECT_THAT(Execute(builder, {BytesOf<uint8_t>({5, 9})}).Output<float>(), ElementsAre(15.0f, 0.0f));
+  EXPECT_THAT(Execute(builder, {BytesOf<uint8_t>({5, 9})}).Output<float>(),
+              ElementsAre(15.0f, 0.0f));
 }
 
 TEST(ImportQuantizedTest, TypesThatWeLackAreRefusedByName) {

@@ -86,7 +86,8 @@ Outputs Infer(const NodeView& view, const Eltwise& eltwise) {
       RETURN_IF_ERROR(view.RequireFloat(0));
       return std::vector<Inferred>{{DataType::kBool, view.shape(0)}};
     case Function::kActivation:
-      if (eltwise.activation.kind == kernels::Activation::Kind::kRelu) {
+      if (eltwise.activation.kind == kernels::Activation::Kind::kRelu ||
+          eltwise.activation.kind == kernels::Activation::Kind::kClip) {
         RETURN_IF_ERROR(RequireNumber(view, 0));
         break;
       }

@@ -95,7 +95,7 @@ absl::StatusOr<Inferred> InferMatMul(const NodeView& view, const MatMul& matmul)
   RETURN_IF_ERROR(view.RequireInputs(2));
   const bool dynamic = view.has(4);
   if (!dynamic) RETURN_IF_ERROR(view.RequireFloat(0));
-  RETURN_IF_ERROR(view.RequireFloat(1));
+  if (!view.has(5)) RETURN_IF_ERROR(view.RequireFloat(1));  // else integers with parameters
   RETURN_IF_ERROR(view.RequireSameFloats());
   Inferred result{dynamic ? DataType::kFloat32 : view.type(0), std::nullopt};
   ASSIGN_OR_RETURN(result.shape, MultipliedShape(view, matmul));

@@ -87,6 +87,9 @@ absl::StatusOr<DataType> TypeAttribute(NodeBuilder& node, const char* name,
   }
   if (const std::optional<DataType> type = ElementTypeOf(static_cast<int32_t>(to))) return *type;
   RETURN_IF_ERROR(node.attributes().Finish());
+  if (to == ::onnx::TensorProto::UNDEFINED) {
+    return absl::InvalidArgumentError(absl::StrCat("attribute \"", name, "\" names no type"));
+  }
   return absl::UnimplementedError(absl::StrCat("to ", OnnxTypeText(static_cast<int32_t>(to))));
 }
 

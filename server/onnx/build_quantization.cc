@@ -86,7 +86,8 @@ absl::StatusOr<Parameters> ReadParameters(NodeBuilder& node) {
   if (const TensorPtr scale = node.ConstantOf(affine.scale);
       scale && scale->type() != DataType::kFloat32) {
     if (!graph::IsFloatingPoint(scale->type())) {
-      return absl::UnimplementedError(absl::StrCat("a scale of ", graph::TypeText(scale->type())));
+      return absl::InvalidArgumentError(
+          absl::StrCat("a scale of ", graph::TypeText(scale->type()), ", wanted real numbers"));
     }
     parameters.real = scale->type();
     affine.scale = node.NewConstant("scale_float", graph::CastNumbers(*scale, DataType::kFloat32));

@@ -12,8 +12,9 @@ namespace fourfold::onnx {
 
 using graph::ImportLimits;
 
-// Reads an ONNX model (opset 7 to 22, any IR version, default domain) into the IR. Constant nodes
-// and initializers become constants; Dropout and Identity vanish later. Shapes are inferred.
+// Reads an ONNX model (opset 7 to 22, older ones as far as their operators stayed the same; any IR
+// version) into the IR. Constant nodes and initializers become constants; Dropout and Identity
+// vanish later. Shapes are inferred.
 // Constants in external data point into the files of `external`, which is borrowed for the call;
 // what it opened is held by the graph. null: such models are refused.
 //   INVALID_ARGUMENT   not an ONNX model, truncated, inconsistent, or over a limit

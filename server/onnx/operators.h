@@ -8,7 +8,9 @@
 
 namespace fourfold::onnx {
 
-inline constexpr int64_t kOldestOpset = 7;
+// Most operators are supported from opset 7 on, those that did not change since then from older
+// ones on.
+inline constexpr int64_t kOldestOpset = 1;
 inline constexpr int64_t kNewestOpset = 22;
 
 // ONNX Runtime's own operators.

@@ -34,6 +34,7 @@ bool ReadAsIntegers(const Graph& graph, const Uses& uses, ValueId id, const Quan
       if (node.inputs[i] != id) continue;
       const bool weights = (node.as<graph::Conv>() != nullptr && i == 1) ||
                            (node.as<graph::MatMul>() != nullptr && i <= 1) ||
+                           (node.as<graph::ConvTranspose>() != nullptr && i == 1) ||
                            (node.as<graph::Recurrent>() != nullptr && (i == 1 || i == 2));
       const bool moved = node.as<graph::Transpose>() != nullptr;
       const bool operand = node.as<graph::Binary>() != nullptr ||

@@ -1,4 +1,4 @@
-// fourfold-bench: the latency of ONNX files in this process, without a server.
+// fourfold-bench: the latency of model files in this process, without a server.
 
 #include <cstdio>
 #include <iostream>
@@ -26,7 +26,7 @@ const std::vector<cli::Flag> kFlags = {
 
 void PrintHelp() {
   std::cout
-      << "usage: fourfold-bench MODEL.onnx [MODEL.onnx ...] [flags]\n\n"
+      << "usage: fourfold-bench MODEL [MODEL ...] [flags]\n\n"
          "Runs each model on zeros and prints median, p90 and p99 latency. Several models are run\n"
          "in turn in one loop; their speed-up is against the first.\n\n";
   for (const cli::Flag& flag : kFlags) {
@@ -39,7 +39,7 @@ void PrintHelp() {
 absl::StatusOr<BenchOptions> ReadOptions(const cli::Arguments& arguments, bool* json) {
   BenchOptions options;
   options.models = arguments.positional();
-  if (options.models.empty()) return absl::InvalidArgumentError("wanted at least one MODEL.onnx");
+  if (options.models.empty()) return absl::InvalidArgumentError("wanted at least one MODEL");
   ASSIGN_OR_RETURN(options.batch, arguments.GetInt("batch", 1, 1));
   ASSIGN_OR_RETURN(const int64_t threads, arguments.GetInt("threads", 1, 1));
   ASSIGN_OR_RETURN(options.seconds, arguments.GetDouble("seconds", 3.0));

@@ -9,6 +9,7 @@
 #include <exception>
 #include <iostream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/flags.h"
@@ -74,11 +75,11 @@ const std::vector<cli::Flag> kFlags = {
 
 void PrintHelp() {
   std::cout
-      << "usage: fourfold-quantize MODEL.onnx --out=DIR [flags]\n\n"
-         "Makes fp32.onnx, fp16.onnx, hybrid.onnx and int8.onnx of an ONNX model and measures "
-         "what\n"
-         "each costs and loses on this machine: report.json. A model that comes quantized is "
-         "int8.onnx\nwith the scales that it has.\n\n";
+      << "usage: fourfold-quantize MODEL --out=DIR [flags]\n\n"
+         "Makes fp32.onnx, fp16.onnx, hybrid.onnx and int8.onnx of a model (ONNX or TensorFlow "
+         "Lite)\n"
+         "and measures what each costs and loses on this machine: report.json. A model that comes\n"
+         "quantized is int8.onnx with the scales that it has.\n\n";
   for (const cli::Flag& flag : kFlags) {
     std::printf("  --%-28s %s\n",
                 (flag.value.empty() ? flag.name : absl::StrCat(flag.name, "=", flag.value)).c_str(),
@@ -103,7 +104,7 @@ absl::StatusOr<Job> ReadJob(const cli::Arguments& arguments) {
   Job job;
   if (arguments.positional().size() != 1) {
     return absl::InvalidArgumentError(
-        absl::StrCat("wanted one MODEL.onnx, got ", arguments.positional().size(), " of them"));
+        absl::StrCat("wanted one MODEL, got ", arguments.positional().size(), " of them"));
   }
   job.model_path = arguments.positional()[0];
   job.out = arguments.Get("out", "");
@@ -122,7 +123,9 @@ absl::StatusOr<Job> ReadJob(const cli::Arguments& arguments) {
   }
   RETURN_IF_ERROR(job.source.images.Validate());
   std::string stem = job.model_path.substr(job.model_path.find_last_of('/') + 1);
-  if (const size_t dot = stem.rfind(".onnx"); dot != std::string::npos && dot > 0) stem.resize(dot);
+  for (const char* ending : {".onnx", ".tflite"}) {
+    if (absl::EndsWith(stem, ending) && stem != ending) stem.resize(stem.rfind(ending));
+  }
   job.variants.model_name = arguments.Get("name", stem);
   if (arguments.Has("variants")) {
     job.variants.variants = absl::StrSplit(arguments.Get("variants", ""), ',');

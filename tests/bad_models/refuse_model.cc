@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/base/status_macros.h"
+#include "server/onnx/external_data.h"
 #include "server/onnx/import.h"
 #include "server/passes/passes.h"
 #include "server/runtime/program.h"
@@ -21,7 +22,8 @@ namespace fourfold::testing {
 namespace {
 
 absl::Status Load(const std::string& bytes) {
-  ASSIGN_OR_RETURN(graph::Graph graph, onnx::Import(std::as_bytes(std::span(bytes))));
+  onnx::ExternalFolder beside("");
+  ASSIGN_OR_RETURN(graph::Graph graph, onnx::Import(std::as_bytes(std::span(bytes)), {}, &beside));
   RETURN_IF_ERROR(passes::Optimize(graph));
   std::vector<graph::TensorPtr> zeros;
   std::vector<runtime::TensorRef> inputs;

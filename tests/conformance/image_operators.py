@@ -3,14 +3,13 @@
 writes a case for each, with ONNX Runtime's answers, and gives the folder to fourfold-conformance.
 Run it with ../integration/python_env.sh.
 
-    image_operators.py [--keep=FOLDER] [--filter=REGEX] [--bin=FOLDER]
+    image_operators.py FOURFOLD_CONFORMANCE [--keep=FOLDER] [--filter=REGEX]
 
 Exit code: that of fourfold-conformance.
 """
 
 import argparse
 import itertools
-import os
 import pathlib
 import re
 import subprocess
@@ -268,7 +267,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", type=pathlib.Path, help="write the cases into this folder")
     parser.add_argument("--filter", default="", help="only cases in whose name this is found")
-    parser.add_argument("--bin", default=os.environ.get("FOURFOLD_BIN_DIR"))
+    parser.add_argument("program")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = (arguments.keep or pathlib.Path(temporary)) / "image_operators"
@@ -280,8 +279,8 @@ def main():
                 case.write(folder)
             except Exception as error:  # what ONNX Runtime lacks is no case
                 print(f"left out {case.name}: {str(error).splitlines()[0][:160]}")
-        return subprocess.run([pathlib.Path(arguments.bin) / "fourfold-conformance", folder,
-                               "--round_trip", "--pass_min=1"]).returncode
+        return subprocess.run([arguments.program, folder, "--round_trip",
+                               "--pass_min=1"]).returncode
 
 
 if __name__ == "__main__":

@@ -38,11 +38,12 @@ void BuildNet(GraphBuilder& b) {
   const ValueId bias = b.Add(
       graph::Dequantize{0}, {b.Constant(graph::Tensor::Of<int32_t>(DataType::kInt32, {2}, {4, -8})),
                              b.Constant({2}, {0.125f, 0.25f})});
-  const ValueId conv =
-      b.Named("first").Conv(x, b.QuantizedWeights({2, 1, 1, 1}, {2, -4}, {0.25f, 0.5f}, 0), bias);
+  const ValueId weights = b.QuantizedWeights({2, 1, 1, 1}, {2, -4}, {0.25f, 0.5f}, 0);
+  const ValueId conv = b.Named("first").Conv(x, weights, bias);
   const ValueId pooled = b.MaxPool(b.QuantizeDequantize(conv, 0.5f, -128, DataType::kInt8), {2, 2});
   const ValueId w = b.Dequantize(b.Bytes(DataType::kUint8, {2, 2}, {1, 255, 60, 101}), 0.5f, 100);
-  const ValueId y = b.Named("second").MatMul(b.Reshape(pooled, {-1, 2}), w);
+  const ValueId rows = b.Reshape(pooled, {-1, 2});
+  const ValueId y = b.Named("second").MatMul(rows, w);
   b.Output(b.QuantizeDequantize(y, 2.0f, 128, DataType::kUint8), "y");
 }
 

@@ -21,7 +21,7 @@ using testing::FromBytes;
 using testing::GraphBuilder;
 using testing::ToBytes;
 
-std::vector<float> Run(const Graph& graph, const std::vector<float>& x) {
+std::vector<float> Computed(const Graph& graph, const std::vector<float>& x) {
   const auto plan = CompilePlan(graph, testing::ShapesWithBatch(graph, 2), {});
   if (!plan.ok()) {
     ADD_FAILURE() << plan.status();
@@ -75,7 +75,7 @@ bool ExpectSame(const Form& form, std::mt19937& engine, const std::string& name)
     EXPECT_TRUE(passes::FoldBatchNorm(graph).ok());
     EXPECT_TRUE(graph::InferShapes(graph).ok());
   }
-  const std::vector<float> want = Run(graph, input), got = Run(optimized, input);
+  const std::vector<float> want = Computed(graph, input), got = Computed(optimized, input);
   EXPECT_EQ(got.size(), want.size());
   for (size_t i = 0; i < std::min(got.size(), want.size()); ++i) {
     if (std::fabs(got[i] - want[i]) > 2e-5f * (1.0f + std::fabs(want[i]))) {
@@ -168,7 +168,7 @@ TEST(ConvTransposeTest, UnknownSizesOfSpace) {
     EXPECT_EQ(Count<ConvTranspose>(optimized), square ? 0u : 1u);
     std::mt19937 engine(3);
     const std::vector<float> input = Random(2 * 2 * 2 * 2, engine);
-    const std::vector<float> want = Run(graph, input), got = Run(optimized, input);
+    const std::vector<float> want = Computed(graph, input), got = Computed(optimized, input);
     ASSERT_EQ(got.size(), want.size());
     for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-5f);
   }
@@ -206,7 +206,7 @@ TEST(ConvTransposeTest, QuantizedFormIsComputedInIntegers) {
         for (int k = 0; k < 9; ++k) {
           const int row = i / 3 * 2 + k / 3, column = i % 3 * 2 + k % 3;
           sums[static_cast<size_t>((o * 7 + row) * 7 + column)] +=
-              stored * codes[static_cast<size_t>((c * 3 + o) * 9 + k)];
+              stored * static_cast<float>(codes[static_cast<size_t>((c * 3 + o) * 9 + k)]);
         }
       }
     }

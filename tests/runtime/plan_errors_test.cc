@@ -49,15 +49,6 @@ TEST(PlanErrorsTest, AShapeThatDependsOnTheDataIsInvalid) {
             absl::StatusCode::kInvalidArgument);
 }
 
-TEST(PlanErrorsTest, ComputedConvolutionWeightsAreUnimplemented) {
-  GraphBuilder b;
-  const ValueId x = b.Input("x", {1, 1, 4, 4});
-  b.Named("shaky").Output(b.Conv(x, b.Input("w", {1, 1, 3, 3})));
-  const absl::Status status = CompileStatus(b.Build(), {{1, 1, 4, 4}, {1, 1, 3, 3}});
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(status.message(), HasSubstr("shaky"));
-}
-
 TEST(PlanErrorsTest, AnUnknownEngineHasNoKernels) {
   PlanOptions options;
   options.engine = "abacus";

@@ -156,7 +156,9 @@ Outcome Run(const Arguments& arguments, const Context& context, client::Client& 
 Command UploadCommand() {
   return {.name = "upload",
           .operands = {"MODEL"},
-          .summary = "Send a float model (ONNX or TensorFlow Lite) with samples; the server makes and measures its variants.",
+          .summary =
+              "Send a float model (ONNX or TensorFlow Lite) with samples; the server makes and "
+              "measures its variants.",
           .details =
               "Files beside the model in which it keeps weights (external data) are sent too.\n"
               "Samples (PATH) are an .npz whose arrays are named like the model's inputs, first "

@@ -165,9 +165,10 @@ TEST_F(StreamTest, ARequestsOwnTimeoutEndsThatRequestOnly) {
 
 // Requests of one model that are held back for company fill its queue of two.
 TEST_F(StreamTest, ReadsNoMoreThanItsLimitAhead) {
-  options_.batch_delay_max = absl::Milliseconds(300);
+  options_.batch_delay_max = absl::Milliseconds(20);
   options_.queue_max = 2;
-  for (const int limit : {2, 3}) {
+  constexpr int kRequests = 40;
+  for (const int limit : {2, 32}) {
     options_.stream_requests_max = limit;
     Stop();
     Start();
@@ -176,13 +177,13 @@ TEST_F(StreamTest, ReadsNoMoreThanItsLimitAhead) {
     }
     grpc::ClientContext context;
     const auto stream = Open(context);
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < kRequests; ++i) {
       ASSERT_TRUE(stream->Write(WithId(Request("m", {1, 2}), std::to_string(i))));
     }
     stream->WritesDone();
     const auto answers = ReadAll(*stream);
     EXPECT_TRUE(stream->Finish().ok());
-    EXPECT_EQ(answers.size(), 4u);
+    EXPECT_EQ(answers.size(), static_cast<size_t>(kRequests));
     int refused = 0;
     for (const auto& [id, answer] : answers) {
       if (answer.error_message().empty()) continue;

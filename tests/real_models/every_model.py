@@ -164,6 +164,9 @@ class Samples:
             arrays["labels"] = labels
         np.savez(folder / "samples.npz", **arrays)
         self.flags = [f"--eval={folder / 'samples.npz'}"]
+        if not found.int8:  # of float16: it is not quantized
+            np.savez(folder / "calibration.npz", **{info.name: data.astype(np.float32)})
+            self.flags.append(f"--calibration={folder / 'calibration.npz'}")
         shape = [1 if not isinstance(d, int) else d for d in info.shape]
         self.few = [{info.name: x.reshape(shape).astype(np.float32)} for x in data[:COMPARED]]
 

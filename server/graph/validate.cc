@@ -128,11 +128,13 @@ absl::Status Validate(const Graph& graph) {
     RETURN_IF_ERROR(CheckValue(graph.value(static_cast<ValueId>(i))));
   }
   Defined defined(graph);
+  std::set<ValueId> inputs;
   for (ValueId id : graph.inputs) {
     if (!defined.InRange(id))
       return Broken("graph input ", id, " of ", graph.value_count(), " values");
-    if (defined.Has(id))
-      return Broken("graph input '", graph.value(id).name, "' is constant or an input twice");
+    // It may be constant: a body that is always given the same.
+    if (!inputs.insert(id).second)
+      return Broken("graph input '", graph.value(id).name, "' is an input twice");
     defined.Add(id);
   }
   std::set<std::string> names;

@@ -11,7 +11,7 @@ namespace fourfold::kernels {
 // dst[i] = function(src[i]) over elements of `type`, or over 8-bit elements through a table of 256
 // results. src and dst may be the same buffer where their elements have one size.
 //   16-bit floats are computed with in float32, float64 in double; of integers there are kAbs, kNeg
-//   (in two's complement), kSign, kBitwiseNot and the activation kRelu.
+//   (in two's complement), kSign, kBitwiseNot and the activation kRelu; up to 16 bits also kClip.
 //
 //   inputs   src        outputs  dst
 struct EltwiseSpec {

@@ -68,6 +68,20 @@ PreparedPtr OfReals(const EltwiseSpec& spec) {
   });
 }
 
+template <typename T>
+PreparedPtr ActivateIntegers(const EltwiseSpec& spec) {
+  if (spec.activation.kind == Activation::Kind::kRelu) {
+    return Each<T, T>(spec, 1, [](T x) { return std::max(x, T{0}); });
+  }
+  // Bounds are float32, which holds these.
+  if (spec.activation.kind != Activation::Kind::kClip || sizeof(T) > sizeof(int16_t)) {
+    return nullptr;
+  }
+  return Each<T, T>(spec, 1, [activation = spec.activation](T x) {
+    return Activate(activation, static_cast<float>(x));
+  });
+}
+
 PreparedPtr OfIntegers(const EltwiseSpec& spec) {
   using Function = EltwiseSpec::Function;
   return WithInteger(spec.type, [&](auto stored) -> PreparedPtr {
@@ -81,9 +95,7 @@ PreparedPtr OfIntegers(const EltwiseSpec& spec) {
         return Each<T, T>(spec, 1, [](T x) { return static_cast<T>((x > 0) - (x < 0)); });
       case Function::kBitwiseNot:
         return Each<T, T>(spec, 1, [](T x) { return static_cast<T>(~x); });
-      case Function::kActivation:
-        if (spec.activation.kind != Activation::Kind::kRelu) return nullptr;
-        return Each<T, T>(spec, 1, [](T x) { return std::max(x, T{0}); });
+      case Function::kActivation: return ActivateIntegers<T>(spec);
       default: return nullptr;
     }
   });

@@ -270,6 +270,9 @@ TEST(EltwiseTypesTest, IntegersAndBooleans) {
   EXPECT_THAT(Function<int16_t>(F::kActivation, ElementType::kInt16, {-3, 4},
                                 {Activation::Kind::kRelu, 0, 0}),
               ElementsAre(0, 4));
+  EXPECT_THAT(Function<int8_t>(F::kActivation, ElementType::kInt8, {-128, -3, 5, 127},
+                               {Activation::Kind::kClip, -4, 1e9f}),
+              ElementsAre(-4, -3, 5, 127));
 }
 
 TEST(EltwiseTypesTest, DoublesKeepTheirPrecision) {

@@ -7,10 +7,9 @@
 #include <cstring>
 #include <limits>
 
-#include "server/base/status_macros.h"
-#include "server/graph/transposed_window.h"
 #include "server/passes/passes.h"
 #include "server/passes/rewrite.h"
+#include "server/passes/transposed_axis.h"
 
 namespace fourfold::passes {
 namespace {
@@ -25,113 +24,6 @@ using graph::Tensor;
 using graph::TensorPtr;
 using graph::ValueId;
 
-// One dimension of space. Output o' = o + crop_begin is phase o' % stride of position o' / stride,
-// a sum over taps j of input position - pad_begin + j * dilation with the weights' element
-// tap[phase][j].
-struct Axis {
-  int64_t stride = 1;
-  int64_t taps = 1;
-  int64_t dilation = 1;
-  int64_t pad_begin = 0, pad_end = 0;
-  int64_t crop_begin = 0, crop_end = 0;
-  std::vector<std::vector<int64_t>> tap;  // -1: a weight of 0
-};
-
-int64_t CeilDivide(int64_t a, int64_t b) { return a >= 0 ? (a + b - 1) / b : -(-a / b); }
-
-// The window of one dimension as a transposed convolution has it. Its output has
-// (input - 1) * stride + excess elements.
-struct Source {
-  int64_t kernel, stride, dilation, pad, excess;
-};
-
-// Where `pad` is a multiple of the stride after `crop` is taken off it.
-Axis Cropped(const Source& s, int64_t crop) {
-  Axis axis;
-  axis.stride = s.stride;
-  axis.crop_begin = crop;
-  const int64_t pad = s.pad - crop;
-  // Output q * stride + phase takes element k of input q + t with stride * t = phase + pad - k * d.
-  int64_t low = 0, high = 0;
-  bool any = false;
-  for (int64_t phase = 0; phase < s.stride; ++phase) {
-    for (int64_t k = 0; k < s.kernel; ++k) {
-      const int64_t shift = phase + pad - k * s.dilation;
-      if (shift % s.stride != 0) continue;
-      const int64_t t = shift / s.stride;
-      low = any ? std::min(low, t) : t;
-      high = any ? std::max(high, t) : t;
-      any = true;
-    }
-  }
-  low = std::min<int64_t>(low, 0);  // so that no padding is negative
-  const int64_t positions = CeilDivide(s.excess + crop, s.stride) - 1;  // more than the input has
-  axis.pad_begin = -low;
-  axis.pad_end = positions + high;
-  if (axis.pad_end < 0) {
-    high -= axis.pad_end;
-    axis.pad_end = 0;
-  }
-  axis.crop_end = (positions + 1) * s.stride - (s.excess + crop);
-  axis.taps = high - low + 1;
-  axis.tap.assign(static_cast<size_t>(s.stride),
-                  std::vector<int64_t>(static_cast<size_t>(axis.taps), -1));
-  for (int64_t phase = 0; phase < s.stride; ++phase) {
-    for (int64_t j = 0; j < axis.taps; ++j) {
-      const int64_t offset = phase + pad - s.stride * (low + j);
-      if (offset < 0 || offset % s.dilation != 0 || offset / s.dilation >= s.kernel) continue;
-      axis.tap[static_cast<size_t>(phase)][static_cast<size_t>(j)] = offset / s.dilation;
-    }
-  }
-  return axis;
-}
-
-Axis MakeAxis(const Source& s) {
-  const int64_t reach = (s.kernel - 1) * s.dilation;
-  if (s.stride == 1 && reach >= s.pad && s.excess + s.pad - 1 >= 0) {  // the kernel turned round
-    Axis axis;
-    axis.taps = s.kernel;
-    axis.dilation = s.dilation;
-    axis.pad_begin = reach - s.pad;
-    axis.pad_end = s.excess - 1 + s.pad;
-    axis.tap.resize(1);
-    for (int64_t j = 0; j < s.kernel; ++j) axis.tap[0].push_back(s.kernel - 1 - j);
-    return axis;
-  }
-  // A crop costs a copy of the result, a tap more of the computation.
-  Axis whole = Cropped(s, 0), cropped = Cropped(s, s.pad % s.stride);
-  return cropped.taps < whole.taps ? cropped : whole;
-}
-
-// Nothing where sizes that it depends on are not known.
-std::optional<std::vector<Axis>> MakeAxes(const ConvTranspose& conv, const Shape& x,
-                                          const Shape& weights) {
-  std::vector<int64_t> image(x.begin() + 2, x.end());
-  const std::vector<int64_t> kernel(weights.begin() + 2, weights.end());
-  for (int64_t& size : image) {
-    if (size != kUnknownDim) continue;
-    if (!conv.output_shape.empty()) return std::nullopt;
-    // What is missing of the product of input and stride is the same for all sizes.
-    constexpr int64_t kAnySize = 1 << 20;
-    size = kAnySize;
-  }
-  const auto window = graph::ResolveTransposedWindow(conv, image, kernel);
-  if (!window.ok()) return std::nullopt;
-  std::vector<Axis> axes;
-  for (size_t i = 0; i < image.size(); ++i) {
-    const int64_t excess = window->output[i] - (image[i] - 1) * window->strides[i];
-    axes.push_back(MakeAxis(
-        {kernel[i], window->strides[i], window->dilations[i], window->pads_begin[i], excess}));
-  }
-  return axes;
-}
-
-int64_t PhasesOf(const std::vector<Axis>& axes) {
-  int64_t phases = 1;
-  for (const Axis& axis : axes) phases *= axis.stride;
-  return phases;
-}
-
 // The order of the Conv's channels. Phase by phase, all channels of a phase are neighbours and move
 // together; but groups want the phases of a channel, and so those of a group, next to each other.
 struct Order {
@@ -145,7 +37,7 @@ struct Order {
 };
 
 // Rearranges [I, O/g, kernel] to [O * phases, I/g, taps].
-TensorPtr Expanded(const Tensor& weights, int64_t groups, const std::vector<Axis>& axes,
+TensorPtr Expanded(const Tensor& weights, int64_t groups, const std::vector<TransposedAxis>& axes,
                    const Order& order, const std::vector<int32_t>& zero_points) {
   const Shape& from = weights.shape();
   const int64_t group_out = from[1], group_in = from[0] / groups;
@@ -168,7 +60,7 @@ TensorPtr Expanded(const Tensor& weights, int64_t groups, const std::vector<Axis
       for (int64_t tap = 0; tap < taps; ++tap, to += element) {
         int64_t rest = tap, phase_rest = phase, offset = 0, stride = 1;
         for (size_t i = axes.size(); i-- > 0;) {
-          const Axis& axis = axes[i];
+          const TransposedAxis& axis = axes[i];
           const auto& own = axis.tap[static_cast<size_t>(phase_rest % axis.stride)];
           const int64_t k = own[static_cast<size_t>(rest % axis.taps)];
           rest /= axis.taps;
@@ -218,7 +110,7 @@ class Expander {
     const std::optional<graph::Quantization> quantization =
         graph_.value(node.inputs[1]).quantization;
     if (quantization && !quantization->per_tensor() && quantization->axis != 1) return false;
-    const std::optional<std::vector<Axis>> axes = MakeAxes(conv, *x, weights->shape());
+    const auto axes = TransposedAxes(conv, *x, weights->shape());
     if (!axes || !CanInterleave(*axes, *x)) return false;
     order_ = {weights->shape()[1] * conv.groups, PhasesOf(*axes), conv.groups == 1};
     base_ = node.name;
@@ -227,7 +119,7 @@ class Expander {
     forward.groups = conv.groups;
     forward.activation = conv.activation;
     std::vector<int64_t> ends;
-    for (const Axis& axis : *axes) {
+    for (const TransposedAxis& axis : *axes) {
       forward.window.kernel.push_back(axis.taps);
       forward.window.strides.push_back(1);
       forward.window.dilations.push_back(axis.dilation);
@@ -285,22 +177,24 @@ class Expander {
     return next;
   }
 
-  static bool Crops(const std::vector<Axis>& axes) {
-    return std::any_of(axes.begin(), axes.end(),
-                       [](const Axis& axis) { return axis.crop_begin > 0 || axis.crop_end > 0; });
+  static bool Crops(const std::vector<TransposedAxis>& axes) {
+    return std::any_of(axes.begin(), axes.end(), [](const TransposedAxis& axis) {
+      return axis.crop_begin > 0 || axis.crop_end > 0;
+    });
   }
 
   // Two dimensions of one stride have an operation of their own; others take a Reshape, which has
   // to say all sizes but two.
-  static bool IsSquare(const std::vector<Axis>& axes) {
+  static bool IsSquare(const std::vector<TransposedAxis>& axes) {
     return axes.size() == 2 && axes[0].stride == axes[1].stride;
   }
-  static bool CanInterleave(const std::vector<Axis>& axes, const Shape& x) {
+  static bool CanInterleave(const std::vector<TransposedAxis>& axes, const Shape& x) {
     if (PhasesOf(axes) == 1 || IsSquare(axes) || axes.size() == 1) return true;
     return std::none_of(x.begin() + 2, x.end(), [](int64_t size) { return size == kUnknownDim; });
   }
 
-  void Interleave(const std::vector<Axis>& axes, const Shape& x, ValueId phases, ValueId result) {
+  void Interleave(const std::vector<TransposedAxis>& axes, const Shape& x, ValueId phases,
+                  ValueId result) {
     const bool crops = Crops(axes);
     ValueId whole = phases;
     if (order_.phases > 1) {
@@ -328,7 +222,7 @@ class Expander {
 
   // [N, C s1 s2.., q1, q2..] -> [N, C, s1, s2.., q1, q2..] (or C behind all s) -> [N, C, q1, s1,
   // q2, s2..] -> [N, C, q1 s1, q2 s2..]; of one dimension q may be unknown.
-  void InterleaveByReshape(const std::vector<Axis>& axes, const Shape& x, ValueId phases,
+  void InterleaveByReshape(const std::vector<TransposedAxis>& axes, const Shape& x, ValueId phases,
                            ValueId whole) {
     const auto space = static_cast<int64_t>(axes.size());
     const int64_t first = order_.by_phase ? 1 : 2;  // of the strides in `split`
@@ -336,7 +230,7 @@ class Expander {
                          counts;
     if (!order_.by_phase) split.push_back(order_.channels);
     for (size_t i = 0; i < axes.size(); ++i) {
-      const Axis& a = axes[i];
+      const TransposedAxis& a = axes[i];
       const bool known = x[i + 2] != kUnknownDim;
       counts.push_back(known ? x[i + 2] + a.pad_begin + a.pad_end - (a.taps - 1) * a.dilation
                              : kUnknownDim);
@@ -353,7 +247,7 @@ class Expander {
     Emit(graph::Reshape{}, {turned, Integers("merged", merged)}, whole, "merge");
   }
 
-  ValueId AddWeights(ValueId id, int64_t groups, const std::vector<Axis>& axes) {
+  ValueId AddWeights(ValueId id, int64_t groups, const std::vector<TransposedAxis>& axes) {
     std::optional<graph::Quantization> quantization = graph_.value(id).quantization;
     const TensorPtr weights = graph_.value(id).constant;
     const TensorPtr expanded =

@@ -50,7 +50,7 @@ absl::Status FoldBatchNorm(graph::Graph& graph);
 // A ConvTranspose with constant weights becomes a Conv that computes the phases of its output as
 // channels, an interleaving of them, and a crop where the sizes ask for one; activations and
 // BatchNorms behind it come before the interleaving, so that they go into the Conv. It stays as it
-// is where the sizes that this depends on are not known.
+// is where sizes that this depends on are not known, or zeros would outweigh the weights.
 absl::Status ExpandConvTranspose(graph::Graph& graph);
 
 // Layer normalization that is written out (means, difference, square, root, division, and a

@@ -66,7 +66,7 @@ bool ExpectSame(const Form& form, std::mt19937& engine, const std::string& name)
   Graph optimized = graph;
   const absl::Status status = passes::Optimize(optimized);
   EXPECT_TRUE(status.ok()) << status;
-  EXPECT_EQ(Count<ConvTranspose>(optimized), 0u);
+  if (Count<ConvTranspose>(optimized) == 1u) return false;  // zeros would outweigh the weights
   EXPECT_EQ(Count<graph::Conv>(optimized), 1u);
   EXPECT_EQ(Count<graph::Binary>(optimized) + Count<graph::Eltwise>(optimized), 0u);
   shape[0] = 2;
@@ -150,7 +150,7 @@ TEST(ConvTransposeTest, RandomForms) {
     }
     compared += ExpectSame(form, engine, NameOf(form));
   }
-  EXPECT_GT(compared, 200);
+  EXPECT_GT(compared, 150);
 }
 
 // What is not known when the pass runs must not matter, or keep the operation as it is.
@@ -172,6 +172,26 @@ TEST(ConvTransposeTest, UnknownSizesOfSpace) {
     ASSERT_EQ(got.size(), want.size());
     for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-5f);
   }
+}
+
+// Phases that have no weight of their own are zeros, which are stored and multiplied.
+TEST(ConvTransposeTest, StaysWhereZerosWouldOutweighTheWeights) {
+  const auto left = [](std::vector<int64_t> strides, int64_t kernel) {
+    GraphBuilder b;
+    const ValueId x = b.Input("x", {1, 1, 2, 2});
+    ConvTranspose conv;
+    conv.window.strides = std::move(strides);
+    b.Output(b.Add(conv, {x, b.Varied({1, 1, kernel, kernel})}), "y");
+    Graph graph = b.Build();
+    EXPECT_TRUE(passes::ExpandConvTranspose(graph).ok());
+    return Count<ConvTranspose>(graph);
+  };
+  EXPECT_EQ(left({4, 4}, 1), 0u);  // 16 times as many
+  EXPECT_EQ(left({4, 5}, 1), 1u);
+  EXPECT_EQ(left({16, 1}, 1), 0u);
+  EXPECT_EQ(left({17, 1}, 1), 1u);
+  EXPECT_EQ(left({256, 1}, 256), 0u);
+  EXPECT_EQ(left({257, 1}, 257), 1u);
 }
 
 // Integers stay integers: the sums of the Conv are those of the ConvTranspose.
